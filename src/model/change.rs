@@ -1,0 +1,61 @@
+//! What happens to a cluster: all input of the owner.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::{Agent, Clock, Cluster, Fact, Key, Observation, Unanswered};
+
+/// One input of [`Owner::step`](crate::owner::Owner::step).
+#[derive(Debug)]
+pub enum Change {
+    /// An [`Event`] of some kind.
+    Watched(Box<dyn Apply>),
+    /// An agent answered.
+    Observed(Agent, Box<Observation>),
+    /// An agent is no longer there to be asked: what it said is void.
+    Departed(Agent),
+    /// Time went on.
+    Tick {
+        /// The time now.
+        now: Clock,
+        /// How long the last report took, as the caller measured it.
+        spent: Duration,
+    },
+}
+
+/// What a watch says of its kind.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// A list begins; what it does not name before `Done` is gone.
+    Begin,
+    /// An object is there, as given.
+    Put(Key, T),
+    /// An object is there, and cannot be decoded.
+    Undecoded(Key),
+    /// An object was deleted.
+    Gone(Key),
+    /// The list is complete.
+    Done,
+    /// The source is alive and has nothing new.
+    Proved,
+    /// The source cannot be read: forbidden, or no such kind.
+    Barred(Unanswered),
+}
+
+/// An [`Event`] whose kind is not spelled out, so that a new kind adds no variant anywhere.
+pub trait Apply: Debug + Send {
+    /// Brings `cluster` up to date.
+    fn apply(self: Box<Self>, cluster: &mut Cluster);
+}
+
+impl<T: Fact> Apply for Event<T> {
+    fn apply(self: Box<Self>, cluster: &mut Cluster) {
+        cluster.apply(*self);
+    }
+}
+
+impl<T: Fact> From<Event<T>> for Change {
+    fn from(event: Event<T>) -> Self {
+        Self::Watched(Box::new(event))
+    }
+}

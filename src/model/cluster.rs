@@ -1,0 +1,255 @@
+//! All that is known of a cluster at one moment.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::{
+    Agent, Clock, EndpointSlice, Event, Fact, Freshness, Index, Key, Kind, Observation, Pod,
+    STALE_AFTER, Service, Settings, Table, Unanswered, Unknown,
+};
+
+/// Agents of which none has answered for this long are down.
+const AGENTS_DOWN_AFTER: Duration = Duration::from_secs(75);
+
+/// The facts that checks read.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    now: Clock,
+    settings: Settings,
+    tables: BTreeMap<&'static Kind, Box<dyn Source>>,
+    index: Index,
+    agents: BTreeMap<Agent, Observed>,
+    /// The last word of any agent.
+    heard: Option<Clock>,
+}
+
+/// What an agent said, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// When it said it.
+    pub at: Clock,
+    /// What.
+    pub observation: Observation,
+}
+
+/// A table whose kind is not spelled out.
+trait Source: Any + Debug + Send {
+    fn freshness(&self, now: Clock) -> Freshness;
+}
+
+impl<T: Fact> Source for Table<T> {
+    fn freshness(&self, now: Clock) -> Freshness {
+        self.freshness(now)
+    }
+}
+
+impl Cluster {
+    /// Begins without any fact.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Returns the only time there is.
+    pub fn now(&self) -> Clock {
+        self.now
+    }
+
+    /// Returns what is known of netvitals' own installation.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns the objects of a kind.
+    ///
+    /// # Errors
+    ///
+    /// Returns why they cannot be believed: not listed yet, forbidden, stale, no such kind.
+    pub fn read<T: Fact>(&self) -> Result<&Table<T>, Unanswered> {
+        match self.table::<T>() {
+            Some(table) => table.answer(self.now),
+            None => Err(Unknown::NotListed(T::KIND.name).into()),
+        }
+    }
+
+    /// Returns the objects of a kind as they were last seen, however long ago.
+    ///
+    /// Not for judging: only for going on as before while the API is away.
+    pub fn last_known<T: Fact>(&self) -> Option<&Table<T>> {
+        self.table()
+    }
+
+    fn table<T: Fact>(&self) -> Option<&Table<T>> {
+        let source: &dyn Any = &**self.tables.get(T::KIND)?;
+        source.downcast_ref()
+    }
+
+    /// Returns whether a kind's source can be believed.
+    pub fn freshness(&self, kind: &Kind) -> Freshness {
+        self.tables.get(kind).map_or_else(Freshness::default, |source| source.freshness(self.now))
+    }
+
+    /// Returns whether the agents, taken together, can be believed.
+    pub fn freshness_of_agents(&self) -> Freshness {
+        let up = self.heard.is_some_and(|heard| self.now.since(heard) < AGENTS_DOWN_AFTER);
+        Freshness { up, proved: self.heard, objects: self.agents.len() }
+    }
+
+    /// Returns the slices of one Service.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn slices_of(
+        &self,
+        service: &Key,
+    ) -> Result<impl Iterator<Item = &EndpointSlice> + use<'_>, Unanswered> {
+        let slices = self.read::<EndpointSlice>()?;
+        Ok(self.slices_in(slices, service))
+    }
+
+    /// Returns the slices of one Service as they were last seen; not for judging.
+    pub fn last_known_slices_of<'a>(
+        &'a self,
+        service: &'a Key,
+    ) -> impl Iterator<Item = &'a EndpointSlice> {
+        let slices = self.last_known::<EndpointSlice>().into_iter();
+        slices.flat_map(move |slices| self.slices_in(slices, service))
+    }
+
+    fn slices_in<'a>(
+        &'a self,
+        slices: &'a Table<EndpointSlice>,
+        service: &Key,
+    ) -> impl Iterator<Item = &'a EndpointSlice> + use<'a> {
+        let namespace = service.namespace.clone();
+        self.index
+            .slices_of(service)
+            .map(move |name| Key { namespace: namespace.clone(), name: name.clone() })
+            .filter_map(|key| slices.get(&key))
+    }
+
+    /// Returns the pods that a Service selects, in no order.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn pods_of<'a>(
+        &'a self,
+        key: &'a Key,
+        service: &'a Service,
+    ) -> Result<impl Iterator<Item = (Key, &'a Pod)>, Unanswered> {
+        let pods = self.read::<Pod>()?;
+        let keys = self
+            .index
+            .pods_of(key, service)
+            .map(|name| Key { namespace: key.namespace.clone(), name: name.clone() });
+        Ok(keys.filter_map(|key| pods.get(&key).map(|pod| (key, pod))))
+    }
+
+    /// Returns what the agents said of late.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Unknown::Stale`] when none has.
+    pub fn observations(&self) -> Result<impl Iterator<Item = (&Agent, &Observation)>, Unanswered> {
+        if self.agents.is_empty() {
+            return Err(Unknown::Stale("agents").into());
+        }
+        Ok(self.agents.iter().map(|(agent, observed)| (agent, &observed.observation)))
+    }
+
+    /// Returns what an agent said last, unless that was too long ago.
+    pub fn observed(&self, agent: &Agent) -> Option<&Observed> {
+        self.agents.get(agent)
+    }
+
+    pub(super) fn apply<T: Fact>(&mut self, event: Event<T>) {
+        let source = self.tables.entry(T::KIND).or_insert_with(|| Box::<Table<T>>::default());
+        let source: &mut dyn Any = &mut **source;
+        source
+            .downcast_mut::<Table<T>>()
+            .expect("a table is kept under the kind of its own fact")
+            .apply(event, &mut self.index, self.now);
+    }
+
+    pub(crate) fn observe(&mut self, agent: Agent, observation: Observation) {
+        self.heard = Some(self.now);
+        self.agents.insert(agent, Observed { at: self.now, observation });
+    }
+
+    pub(crate) fn forget(&mut self, agent: &Agent) {
+        self.agents.remove(agent);
+    }
+
+    pub(crate) fn tick(&mut self, now: Clock) {
+        self.now = now;
+        self.agents.retain(|_, observed| now.since(observed.at) < STALE_AFTER);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::Service;
+
+    const CART: &str = "cart";
+
+    fn put() -> Event<Service> {
+        Event::Put(Key::new("shop", CART), Service::default())
+    }
+
+    fn cluster(events: impl IntoIterator<Item = Event<Service>>) -> Cluster {
+        let mut cluster = Cluster::default();
+        events.into_iter().for_each(|event| cluster.apply(event));
+        cluster
+    }
+
+    fn count(cluster: &Cluster) -> Result<usize, Unanswered> {
+        cluster.read::<Service>().map(|services| services.iter().count())
+    }
+
+    #[test]
+    fn a_kind_is_unknown_until_its_first_list_ends() {
+        assert_eq!(
+            count(&cluster([Event::Begin, put()])),
+            Err(Unknown::NotListed("Service").into())
+        );
+        assert_eq!(count(&cluster([Event::Begin, Event::Done])), Ok(0));
+    }
+
+    #[test]
+    fn a_second_list_hides_nothing_before_it_ends() {
+        let mut cluster = cluster([Event::Begin, put(), Event::Done, Event::Begin]);
+        assert_eq!(count(&cluster), Ok(1));
+        cluster.apply(Event::<Service>::Done);
+        assert_eq!(count(&cluster), Ok(0));
+    }
+
+    #[test]
+    fn a_silent_source_turns_stale_and_a_proof_revives_it() {
+        let mut cluster = cluster([Event::Begin, put(), Event::Done]);
+        cluster.tick(Clock { uptime: Duration::from_secs(170), ..Clock::default() });
+        assert_eq!(count(&cluster), Err(Unknown::Stale("Service").into()));
+        cluster.apply(Event::<Service>::Proved);
+        assert_eq!(count(&cluster), Ok(1));
+    }
+
+    #[test]
+    fn a_slice_that_moves_to_another_service_leaves_the_first() {
+        let slice = |service: &str| EndpointSlice {
+            service: Some(service.into()),
+            ..EndpointSlice::default()
+        };
+        let mut cluster = Cluster::default();
+        cluster.apply(Event::<EndpointSlice>::Begin);
+        cluster.apply(Event::Put(Key::new("shop", "a"), slice(CART)));
+        cluster.apply(Event::<EndpointSlice>::Done);
+        cluster.apply(Event::Put(Key::new("shop", "a"), slice("pay")));
+        let slices = |name: &str| cluster.slices_of(&Key::new("shop", name)).unwrap().count();
+        assert_eq!((slices(CART), slices("pay")), (0, 1));
+    }
+}

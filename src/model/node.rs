@@ -1,0 +1,106 @@
+//! Nodes.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Clock, Fact, Kind, Labels, Name};
+
+/// What is kept of a Node.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Node {
+    /// `metadata.creationTimestamp`, since 1970; absent only in hand-made objects.
+    pub created: Option<Duration>,
+    /// `metadata.deletionTimestamp` is set.
+    pub terminating: bool,
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.podCIDRs`; a malformed one is left out.
+    pub pod_cidrs: Vec<IpNet>,
+    /// `spec.unschedulable`.
+    pub cordoned: bool,
+    /// `spec.taints`, by key.
+    pub taints: Vec<Name>,
+    /// `status.addresses` of type `InternalIP`.
+    pub addresses: Vec<IpAddr>,
+    /// `status.allocatable.pods`.
+    pub max_pods: Option<u64>,
+    /// `status.daemonEndpoints.kubeletEndpoint.Port`; 0 and absent mean none.
+    pub kubelet_port: Option<u16>,
+    /// The `Ready` condition; absent until the kubelet's first word.
+    pub ready: Option<Ready>,
+    /// The `NetworkUnavailable` condition is `True`; absent is normal and means no.
+    pub network_unavailable: bool,
+}
+
+/// The `Ready` condition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ready {
+    /// `status`.
+    pub status: Status,
+    /// `reason`.
+    pub reason: Name,
+    /// The `message` says `NetworkReady=false`: the runtime has no CNI configuration.
+    pub network_not_ready: bool,
+    /// `lastTransitionTime`, since 1970.
+    pub since: Option<Duration>,
+}
+
+/// The status of a condition.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Status {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// The control plane has not heard of the node for a while.
+    Unknown,
+}
+
+impl Fact for Node {
+    const KIND: &'static Kind = &Kind { name: "Node", group: "", version: "v1", plural: "nodes" };
+}
+
+/// A node this young may still be setting up its network.
+const YOUNG: Duration = Duration::from_secs(300);
+
+/// Taints of nodes that somebody is taking away.
+const LEAVING: &[&str] = &[
+    "ToBeDeletedByClusterAutoscaler",
+    "aws-node-termination-handler/spot-itn",
+    "aws-node-termination-handler/scheduled-maintenance",
+    "aws-node-termination-handler/asg-lifecycle-termination",
+    "cloud.google.com/impending-node-termination",
+    "karpenter.sh/disrupted",
+    "kubernetes.azure.com/scalesetpriority-evicted",
+    "node.cloudprovider.kubernetes.io/shutdown",
+    "node.kubernetes.io/out-of-service",
+];
+
+impl Node {
+    /// Whether agents run there: a Linux node with a kubelet of its own.
+    ///
+    /// The DaemonSets' affinity in `deploy/` says the same.
+    pub fn runs_agents(&self) -> bool {
+        let label = |key: &str| self.labels.get(key).map(|value| &**value);
+        label("kubernetes.io/os").is_none_or(|os| os == "linux")
+            && label("type") != Some("virtual-kubelet")
+            && label("eks.amazonaws.com/compute-type") != Some("fargate")
+    }
+
+    /// Whether somebody is taking it away, so that its silence is no failure.
+    pub fn is_leaving(&self) -> bool {
+        self.terminating || self.taints.iter().any(|taint| LEAVING.contains(&&**taint))
+    }
+
+    /// Whether it was made less than five minutes ago.
+    pub fn is_young(&self, now: Clock) -> bool {
+        self.created.is_some_and(|created| now.unix.saturating_sub(created) < YOUNG)
+    }
+
+    /// Whether its silence is a failure: neither leaving nor young.
+    pub fn is_settled(&self, now: Clock) -> bool {
+        !self.is_leaving() && !self.is_young(now)
+    }
+}

@@ -1,0 +1,107 @@
+//! Pods.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Fact, Index, Key, Kind, Labels, Name, Protocol, Uid};
+
+/// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pod {
+    /// `metadata.uid`.
+    pub uid: Uid,
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `spec.nodeName`; absent until the pod is scheduled.
+    pub node: Option<Name>,
+    /// `status.podIPs`; empty until the network is set up, kept after the pod has ended.
+    pub addresses: Addresses,
+    /// The named `spec.containers[].ports`; those without a name are never looked up.
+    pub ports: Ports,
+    /// The controlling owner, when it is a DaemonSet.
+    pub daemon_set: Option<Name>,
+    /// `spec.hostNetwork`: the pod has its node's address and takes none from a pool.
+    pub host_network: bool,
+    /// `status.phase` is `Succeeded` or `Failed`.
+    pub ended: bool,
+    /// The `Ready` condition; absent means no, as the endpoint controller reads it.
+    pub ready: bool,
+    /// `metadata.deletionTimestamp` is set.
+    pub terminating: bool,
+}
+
+impl Fact for Pod {
+    const KIND: &'static Kind = &Kind { name: "Pod", group: "", version: "v1", plural: "pods" };
+
+    fn index(index: &mut Index, key: &Key, old: Option<&Self>, new: Option<&Self>) {
+        index.pod(key, old, new);
+    }
+}
+
+impl Pod {
+    /// Whether it takes an address from its node's pool, or waits for one.
+    pub fn wants_address(&self) -> bool {
+        self.node.is_some() && !self.host_network && !self.ended
+    }
+}
+
+/// At most one address of each family, as the API has it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Addresses {
+    /// IPv4.
+    pub v4: Option<Ipv4Addr>,
+    /// IPv6.
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl Addresses {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.v4.is_none() && self.v6.is_none()
+    }
+
+    /// Returns them, IPv4 first.
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        self.v4.map(IpAddr::V4).into_iter().chain(self.v6.map(IpAddr::V6))
+    }
+
+    /// Whether `address` is one of them.
+    pub fn contains(&self, address: &IpAddr) -> bool {
+        self.iter().any(|own| own == *address)
+    }
+}
+
+impl FromIterator<IpAddr> for Addresses {
+    fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
+        let mut all = Self::default();
+        for address in addresses {
+            match address {
+                IpAddr::V4(address) => all.v4 = all.v4.or(Some(address)),
+                IpAddr::V6(address) => all.v6 = all.v6.or(Some(address)),
+            }
+        }
+        all
+    }
+}
+
+/// Named container ports; the pods of a workload share them.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Ports(internment::ArcIntern<Vec<(Name, u16, Protocol)>>);
+
+impl Ports {
+    /// Keeps the ports of all containers, in their order.
+    pub fn new(ports: Vec<(Name, u16, Protocol)>) -> Self {
+        Self(internment::ArcIntern::new(ports))
+    }
+
+    /// Returns the number of the first port of that name and protocol.
+    pub fn number(&self, name: &str, protocol: Protocol) -> Option<u16> {
+        let named = |(known, _, of): &&(Name, u16, Protocol)| **known == *name && *of == protocol;
+        self.0.iter().find(named).map(|(_, number, _)| *number)
+    }
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}

@@ -1,0 +1,154 @@
+//! All objects of one kind, and whether they can be believed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Clock, Event, Fact, Index, Key, Name, Unanswered, Unknown};
+
+/// A source without proof of life for this long says nothing any more.
+pub const STALE_AFTER: Duration = Duration::from_secs(170);
+
+/// A watch without proof of life for this long is down: a healthy one shows life every 30 s.
+const DOWN_AFTER: Duration = Duration::from_secs(45);
+
+/// Whether a source can be believed, as far as anyone can tell from here.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Freshness {
+    /// Whether there was a proof of life of late.
+    pub up: bool,
+    /// The last proof of life; absent before the first.
+    pub proved: Option<Clock>,
+    /// How many objects are known.
+    pub objects: usize,
+}
+
+/// The objects of one kind.
+#[derive(Debug)]
+pub struct Table<T> {
+    rows: BTreeMap<Key, T>,
+    undecoded: BTreeSet<Key>,
+    /// The keys of the list that is under way.
+    listing: Option<BTreeSet<Key>>,
+    listed: bool,
+    barred: Option<Unanswered>,
+    proved: Option<Clock>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            undecoded: BTreeSet::new(),
+            listing: None,
+            listed: false,
+            barred: None,
+            proved: None,
+        }
+    }
+}
+
+impl<T: Fact> Table<T> {
+    /// Returns one object.
+    pub fn get(&self, key: &Key) -> Option<&T> {
+        self.rows.get(key)
+    }
+
+    /// Returns all objects, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &T)> {
+        self.rows.iter()
+    }
+
+    /// Returns the objects of one namespace.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Unknown::Undecoded`] when the namespace has one more that cannot be read.
+    pub fn namespace(&self, namespace: &Name) -> Result<impl Iterator<Item = (&Key, &T)>, Unknown> {
+        let first = Key { namespace: namespace.clone(), name: Name::default() };
+        if self.undecoded.range(&first..).next().is_some_and(|key| key.namespace == *namespace) {
+            return Err(Unknown::Undecoded(T::KIND.name));
+        }
+        Ok(self.rows.range(first..).take_while(move |(key, _)| key.namespace == *namespace))
+    }
+
+    pub(super) fn answer(&self, now: Clock) -> Result<&Self, Unanswered> {
+        let kind = T::KIND.name;
+        match self.barred {
+            Some(why) => Err(why),
+            None if !self.listed => Err(Unknown::NotListed(kind).into()),
+            None if self.age(now) >= STALE_AFTER => Err(Unknown::Stale(kind).into()),
+            None => Ok(self),
+        }
+    }
+
+    /// Returns how long ago the last proof of life was.
+    fn age(&self, now: Clock) -> Duration {
+        self.proved.map_or(Duration::MAX, |proved| now.since(proved))
+    }
+
+    pub(super) fn freshness(&self, now: Clock) -> Freshness {
+        Freshness {
+            up: self.listed && self.barred.is_none() && self.age(now) < DOWN_AFTER,
+            proved: self.proved,
+            objects: self.rows.len(),
+        }
+    }
+
+    /// Whether every object that there was at some moment is known, and no list is under way.
+    pub fn is_complete(&self) -> bool {
+        self.listed && self.listing.is_none()
+    }
+
+    pub(super) fn apply(&mut self, event: Event<T>, index: &mut Index, now: Clock) {
+        if !matches!(event, Event::Begin | Event::Barred(_)) {
+            self.proved = Some(now);
+        }
+        match event {
+            Event::Begin => self.listing = Some(BTreeSet::new()),
+            Event::Put(key, fact) => {
+                self.mark(&key);
+                self.undecoded.remove(&key);
+                self.set(key, Some(fact), index);
+            }
+            Event::Undecoded(key) => {
+                self.mark(&key);
+                self.undecoded.insert(key.clone());
+                self.set(key, None, index);
+            }
+            Event::Gone(key) => {
+                self.undecoded.remove(&key);
+                self.set(key, None, index);
+            }
+            Event::Done => self.finish(index),
+            Event::Proved => {}
+            Event::Barred(why) => self.barred = Some(why),
+        }
+    }
+
+    fn mark(&mut self, key: &Key) {
+        if let Some(listing) = &mut self.listing {
+            listing.insert(key.clone());
+        }
+    }
+
+    fn set(&mut self, key: Key, new: Option<T>, index: &mut Index) {
+        T::index(index, &key, self.rows.get(&key), new.as_ref());
+        match new {
+            Some(fact) => self.rows.insert(key, fact),
+            None => self.rows.remove(&key),
+        };
+    }
+
+    /// Drops what the list did not name; until then the old rows stay readable.
+    fn finish(&mut self, index: &mut Index) {
+        let Some(listing) = self.listing.take() else { return };
+        let vanished: Vec<Key> =
+            self.rows.keys().filter(|key| !listing.contains(key)).cloned().collect();
+        for key in vanished {
+            self.set(key, None, index);
+        }
+        self.undecoded.retain(|key| listing.contains(key));
+        self.listed = true;
+        self.barred = None;
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a question has no answer.
+
+use std::fmt;
+
+/// No answer: the view is broken, or there is nothing to ask about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Unanswered {
+    /// The answer exists and cannot be seen; never healthy.
+    Unknown(Unknown),
+    /// There is nothing to answer in this cluster; neutral.
+    Skipped(Skipped),
+}
+
+/// Why an answer cannot be seen. The text names the source, the label only the reason.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Unknown {
+    /// An agent's version does not measure this yet.
+    AgentTooOld,
+    /// Something answers in the place of the agents' targets: a service mesh, a proxy.
+    Captured,
+    /// The API refuses to list the kind.
+    Forbidden(&'static str),
+    /// The first list of the kind has not ended.
+    NotListed(&'static str),
+    /// The check has a bug.
+    Panicked,
+    /// Nothing has proved the source alive of late.
+    Stale(&'static str),
+    /// Too few attempts to judge by.
+    TooFewSamples,
+    /// An object of the kind cannot be decoded.
+    Undecoded(&'static str),
+}
+
+/// Why there is nothing to answer.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Skipped {
+    /// Such a thing cannot be in a cluster like this one: a single node has no peers.
+    NotApplicable,
+    /// The configuration does not ask for it.
+    NotConfigured,
+    /// The cluster has no such kind.
+    NotInstalled,
+}
+
+impl Unknown {
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentTooOld => "agent_too_old",
+            Self::Captured => "captured",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotListed(_) => "not_listed",
+            Self::Panicked => "panicked",
+            Self::Stale(_) => "stale",
+            Self::TooFewSamples => "too_few_samples",
+            Self::Undecoded(_) => "undecoded",
+        }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AgentTooOld => {
+                f.write_str("an agent is too old to measure it: finish its rollout")
+            }
+            Self::Captured => f.write_str(
+                "something answers in the place of the targets: keep the agents out of the mesh",
+            ),
+            Self::Forbidden(kind) => {
+                write!(f, "{kind} is forbidden: grant list and watch in the ClusterRole")
+            }
+            Self::NotListed(kind) => write!(f, "{kind} is not listed yet: wait, then read the log"),
+            Self::Panicked => f.write_str("the check panicked: report the message in the log"),
+            Self::Stale(source) => write!(f, "{source} is stale: look at source_up and at the log"),
+            Self::TooFewSamples => f.write_str("too few samples: wait for more attempts"),
+            Self::Undecoded(kind) => write!(f, "a {kind} cannot be decoded: the log names it"),
+        }
+    }
+}
+
+impl Skipped {
+    /// The name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "not_applicable",
+            Self::NotConfigured => "not_configured",
+            Self::NotInstalled => "not_installed",
+        }
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotApplicable => "this cluster has no such thing",
+            Self::NotConfigured => "the configuration does not ask for it",
+            Self::NotInstalled => "the cluster has no such kind",
+        })
+    }
+}
+
+impl From<Unknown> for Unanswered {
+    fn from(unknown: Unknown) -> Self {
+        Self::Unknown(unknown)
+    }
+}
+
+impl From<Skipped> for Unanswered {
+    fn from(skipped: Skipped) -> Self {
+        Self::Skipped(skipped)
+    }
+}

@@ -1,0 +1,133 @@
+//! `netvitals cluster`: watches the API, judges, serves the page.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use kube::Client;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::http::metrics::{self, Metrics};
+use crate::model::{Change, Settings};
+use crate::owner::Owner;
+use crate::report::Report;
+use crate::task::{self, Task, Uptime, supervise};
+use crate::watch::Counts;
+use crate::{check, http, watch as api};
+
+/// How the cluster role runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is known of the installation.
+    pub settings: Settings,
+    /// Agents outside Kubernetes, as `http://host:port`.
+    pub agents: Vec<String>,
+    /// Between two questions to one agent; more in a cluster of many.
+    pub pull_interval: Duration,
+}
+
+/// Changes that wait for the owner; a sender waits too, because a lost one is wrong for ever.
+const WAITING: usize = 1024;
+
+/// How long a peer may take to send the head of a request.
+const HEADER: Duration = Duration::from_secs(10);
+
+/// Runs until `stop`, which [`stop_on_signal`] gives.
+///
+/// # Errors
+///
+/// Fails when the owner of the facts or the listener ends: nobody can go on in their place.
+pub async fn run(client: Client, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+    let uptime = Uptime::start();
+    let report = Arc::new(ArcSwapOption::empty());
+    let counts = Arc::new(Counts::default());
+    let (changes, inbox) = mpsc::channel(WAITING);
+    let (spent, last_spent) = watch::channel(Duration::ZERO);
+    let leaves = TaskTracker::new();
+    let mut tasks = Vec::new();
+
+    for watch in api::ALL {
+        let (client, changes, counts) = (client.clone(), changes.clone(), counts.clone());
+        let make = move || (watch.start)(client.clone(), changes.clone(), counts.clone());
+        let task = Task::new(watch.kind.plural);
+        leaves.spawn(supervise(task.clone(), stop.clone(), make));
+        tasks.push(task);
+    }
+    let ticking = Task::new("tick");
+    let make = move || tick(changes.clone(), last_spent.clone(), uptime);
+    leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
+    tasks.push(ticking);
+
+    let owner = own(inbox, report.clone(), spent);
+    let live = Box::new(move || vec![task::rows(&tasks), counts.rows()]);
+    let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) });
+    let ended = tokio::select! {
+        served = http::serve(listener, routes, HEADER, stop.clone()) => served,
+        _ = owner => Err(io::Error::other("the owner of the facts ended: the log has its panic")),
+    };
+    stop.cancel();
+    leaves.close();
+    leaves.wait().await;
+    ended
+}
+
+/// Returns a token that SIGTERM and Ctrl-C cancel.
+///
+/// # Errors
+///
+/// Returns why a signal cannot be listened to.
+pub fn stop_on_signal() -> io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let cancel = stop.clone().drop_guard();
+    tokio::spawn(async move {
+        let _cancel = cancel;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
+    Ok(stop)
+}
+
+/// Gives the facts to one thread, which ends when the last sender of changes does.
+fn own(
+    mut inbox: Receiver<Change>,
+    report: Arc<ArcSwapOption<Report>>,
+    spent: watch::Sender<Duration>,
+) -> JoinHandle<()> {
+    spawn_blocking(move || {
+        let mut owner = Owner::new(check::ALL, Settings::default());
+        while let Some(change) = inbox.blocking_recv() {
+            let start = Instant::now();
+            if let Some(new) = owner.step(change) {
+                report.store(Some(Arc::new(new)));
+                spent.send_replace(start.elapsed());
+            }
+        }
+    })
+}
+
+/// Tells the owner the time, every second.
+async fn tick(
+    changes: Sender<Change>,
+    spent: watch::Receiver<Duration>,
+    uptime: Uptime,
+) -> io::Result<()> {
+    let mut second = interval(Duration::from_secs(1));
+    loop {
+        second.tick().await;
+        let spent = *spent.borrow();
+        let tick = Change::Tick { now: uptime.now(), spent };
+        changes.send(tick).await.map_err(|_| io::Error::other("the owner is gone"))?;
+    }
+}
