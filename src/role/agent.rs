@@ -14,6 +14,9 @@ pub struct Options {
     pub cluster_urls: Vec<String>,
     /// The resolver's configuration, as workloads have it.
     pub resolv_conf: PathBuf,
+    /// The port of the servers named there: 53, but in the simulated cluster, which needs no
+    /// privilege. No flag sets it.
+    pub dns_port: u16,
     /// The node's control groups; only read from the host's vantage.
     pub cgroup_root: PathBuf,
     /// Between two queries of the headline's row; at most 10 s.
