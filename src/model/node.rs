@@ -62,9 +62,6 @@ impl Fact for Node {
     const KIND: &'static Kind = &Kind { name: "Node", group: "", version: "v1", plural: "nodes" };
 }
 
-/// A node this young may still be setting up its network.
-const YOUNG: Duration = Duration::from_secs(300);
-
 /// Taints of nodes that somebody is taking away.
 const LEAVING: &[&str] = &[
     "ToBeDeletedByClusterAutoscaler",
@@ -94,13 +91,9 @@ impl Node {
         self.terminating || self.taints.iter().any(|taint| LEAVING.contains(&&**taint))
     }
 
-    /// Whether it was made less than five minutes ago.
-    pub fn is_young(&self, now: Clock) -> bool {
-        self.created.is_some_and(|created| now.unix.saturating_sub(created) < YOUNG)
-    }
-
-    /// Whether its silence is a failure: neither leaving nor young.
-    pub fn is_settled(&self, now: Clock) -> bool {
-        !self.is_leaving() && !self.is_young(now)
+    /// Whether its silence is a failure: nobody takes it away, and it is older than `young`.
+    pub fn is_settled(&self, now: Clock, young: Duration) -> bool {
+        let is_young = |created| now.unix.saturating_sub(created) < young;
+        !self.is_leaving() && !self.created.is_some_and(is_young)
     }
 }

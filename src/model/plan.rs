@@ -56,6 +56,8 @@ pub struct ExpectedPlan {
     pub service: Key,
     /// Its `spec.clusterIPs`, or its ready endpoints when it is headless.
     pub addresses: Vec<IpAddr>,
+    /// Whether one of the addresses is enough: endpoints come and go between two plans.
+    pub any: bool,
 }
 
 /// Something on another node that accepts connections.

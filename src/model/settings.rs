@@ -1,5 +1,7 @@
 //! What the cluster role is told about its own installation.
 
+use std::time::Duration;
+
 use super::{Key, Name};
 
 /// The installation, as flags and manifests give it.
@@ -13,10 +15,14 @@ pub struct Settings {
     pub host_agents: Option<Name>,
     /// The Service in front of the agents on the pod network, in the own namespace.
     pub agent_service: Name,
+    /// The headless Service of the same pods, in the own namespace.
+    pub headless_service: Name,
     /// The cluster's DNS Service.
     pub dns_service: Key,
     /// How many agents are named by their URL.
     pub named_agents: usize,
+    /// A node younger than this may still be setting up its network.
+    pub young_node: Duration,
 }
 
 impl Default for Settings {
@@ -26,8 +32,10 @@ impl Default for Settings {
             agents: Some("netvitals-agent".into()),
             host_agents: Some("netvitals-host-agent".into()),
             agent_service: "netvitals-agent".into(),
+            headless_service: "netvitals-agents".into(),
             dns_service: Key::new("kube-system", "kube-dns"),
             named_agents: 0,
+            young_node: Duration::from_secs(300),
         }
     }
 }

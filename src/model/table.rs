@@ -71,6 +71,13 @@ impl<T: Fact> Table<T> {
         Ok(self.rows.range(first..).take_while(move |(key, _)| key.namespace == *namespace))
     }
 
+    /// Returns the objects of one namespace that could be read; not for judging.
+    pub fn last_known_namespace(&self, namespace: &Name) -> impl Iterator<Item = (&Key, &T)> {
+        let first = Key { namespace: namespace.clone(), name: Name::default() };
+        let namespace = first.namespace.clone();
+        self.rows.range(first..).take_while(move |(key, _)| key.namespace == namespace)
+    }
+
     pub(super) fn answer(&self, now: Clock) -> Result<&Self, Unanswered> {
         let kind = T::KIND.name;
         match self.barred {

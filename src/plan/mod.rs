@@ -1,0 +1,150 @@
+//! Who probes what: a pure function of the facts, the same in every replica and after a restart.
+//!
+//! Made from what was last known and not from what can be believed: while the API is away,
+//! agents go on with what they did. Nodes that somebody takes away are nobody's target, and
+//! neither are young ones, whose network may still be setting itself up.
+
+mod ring;
+mod roster;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::model::{
+    Agent, Cluster, DnsPlan, ExpectedPlan, Key, Name, Namespace, Node, NodeTarget, Plan, PodPlan,
+    ReplicaPlan, ServicePlan, Uid, Vantage,
+};
+
+use ring::Rings;
+pub use roster::{Contact, roster};
+
+/// The namespace whose uid is the cluster's identity.
+const SYSTEM: &str = "kube-system";
+
+/// The port of a kubelet that does not name one.
+const KUBELET: u16 = 10250;
+
+/// At most this many endpoints of a Service are probed by one agent.
+const ENDPOINTS: usize = 4;
+
+/// Everything that plans are made of.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    peers: Share,
+    nodes: Share,
+    dns: Option<Dns>,
+    services: Vec<ServicePlan>,
+}
+
+/// Targets of which each agent has its share.
+#[derive(Clone, Debug, Default)]
+struct Share {
+    rings: Rings,
+    addresses: BTreeMap<Name, SocketAddr>,
+}
+
+/// The cluster's DNS, before an agent's share of the replicas is chosen.
+#[derive(Clone, Debug)]
+struct Dns {
+    service: Key,
+    addresses: Vec<SocketAddr>,
+    replicas: Vec<(Uid, ReplicaPlan)>,
+    expected: Vec<ExpectedPlan>,
+}
+
+impl Book {
+    /// Reads the facts.
+    pub fn of(cluster: &Cluster) -> Self {
+        let nodes = cluster.last_known::<Node>();
+        let young = cluster.settings().young_node;
+        let is_target = |node: &Name| {
+            let node = nodes.and_then(|all| all.get(&Key::new("", node.clone())));
+            node.is_none_or(|node| node.runs_agents() && node.is_settled(cluster.now(), young))
+        };
+        let system = cluster.last_known::<Namespace>();
+        let system = system.and_then(|all| all.get(&Key::new("", SYSTEM)));
+        let salt = system.map(|namespace| namespace.uid.clone()).unwrap_or_default();
+        let contacts = roster(cluster);
+        let agents = contacts.iter().filter(|(agent, _)| agent.vantage == Vantage::Pod);
+        let peers = agents
+            .filter(|(agent, _)| is_target(&agent.node))
+            .map(|(agent, contact)| (agent.node.clone(), contact.address));
+        let nodes = nodes.into_iter().flat_map(|all| all.iter()).filter_map(|(key, node)| {
+            let address = *node.addresses.first().filter(|_| is_target(&key.name))?;
+            let port = node.kubelet_port.unwrap_or(KUBELET);
+            Some((key.name.clone(), SocketAddr::new(address, port)))
+        });
+        Self {
+            peers: Share::new(&salt, peers),
+            nodes: Share::new(&salt, nodes),
+            dns: targets::dns(cluster),
+            services: targets::services(cluster),
+        }
+    }
+
+    /// Returns what `agent` is to probe.
+    pub fn plan(&self, agent: &Agent) -> Plan {
+        Plan {
+            dns: self.dns.as_ref().map(|dns| self.dns_for(agent, dns)),
+            peers: self.peers.of(agent),
+            nodes: self.nodes.of(agent),
+            services: self.services.iter().map(|it| self.service_for(agent, it)).collect(),
+            dns_pods: self.dns_pods(agent),
+        }
+    }
+
+    fn dns_for(&self, agent: &Agent, dns: &Dns) -> DnsPlan {
+        let observes = |(uid, _): &&(Uid, ReplicaPlan)| {
+            self.peers.rings.observes(&agent.node, &uid.to_string())
+        };
+        DnsPlan {
+            service: dns.service.clone(),
+            addresses: dns.addresses.clone(),
+            replicas: dns.replicas.iter().filter(observes).map(|(_, it)| it.clone()).collect(),
+            expected: dns.expected.clone(),
+        }
+    }
+
+    /// Chooses endpoints on other nodes first, different ones for each agent.
+    fn service_for(&self, agent: &Agent, service: &ServicePlan) -> ServicePlan {
+        let mut endpoints = service.endpoints.clone();
+        endpoints.sort_by_cached_key(|endpoint| {
+            let here = endpoint.node.as_ref() == Some(&agent.node);
+            let address = endpoint.address.to_string();
+            (here, self.peers.rings.salted([&agent.node, &address]), address)
+        });
+        endpoints.truncate(ENDPOINTS);
+        ServicePlan { endpoints, ..service.clone() }
+    }
+
+    fn dns_pods(&self, agent: &Agent) -> Vec<PodPlan> {
+        let replicas = self.dns.iter().flat_map(|dns| &dns.replicas);
+        let here = replicas.filter(|(_, it)| it.replica.node == agent.node);
+        here.map(|(uid, it)| PodPlan { pod: it.replica.pod.clone(), uid: uid.clone() }).collect()
+    }
+}
+
+impl Share {
+    fn new(salt: &Uid, targets: impl Iterator<Item = (Name, SocketAddr)>) -> Self {
+        let addresses: BTreeMap<Name, SocketAddr> = targets.collect();
+        Self { rings: Rings::new(salt, addresses.keys().cloned()), addresses }
+    }
+
+    fn of(&self, agent: &Agent) -> Vec<NodeTarget> {
+        let observed = self.rings.observed_by(&agent.node).into_iter();
+        let target = |node: &Name| {
+            let address = *self.addresses.get(node)?;
+            Some(NodeTarget { node: node.clone(), address })
+        };
+        observed.filter_map(target).collect()
+    }
+}
+
+/// Returns the first address, which is of the cluster's first family: one family is probed.
+fn first(addresses: impl IntoIterator<Item = IpAddr>) -> Option<IpAddr> {
+    addresses.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests;

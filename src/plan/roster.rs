@@ -1,0 +1,55 @@
+//! Which agents there are, and where they answer.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::first;
+use crate::model::{Agent, Cluster, Name, Pod, Protocol, Uid, Vantage};
+
+/// The name of the container port on which netvitals answers.
+const PORT: &str = "http";
+
+/// Where an agent answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Contact {
+    /// The pod's uid: another pod's answers are another's.
+    pub uid: Uid,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// Returns the agents that run as pods of the own DaemonSets, as they were last seen.
+///
+/// Only those are asked: a report cannot be forged by posting one.
+pub fn roster(cluster: &Cluster) -> BTreeMap<Agent, Contact> {
+    let settings = cluster.settings();
+    let vantage = |daemon_set: &Name| {
+        if settings.agents.as_ref() == Some(daemon_set) {
+            Some(Vantage::Pod)
+        } else if settings.host_agents.as_ref() == Some(daemon_set) {
+            Some(Vantage::Host)
+        } else {
+            None
+        }
+    };
+    let mut roster: BTreeMap<Agent, (bool, Contact)> = BTreeMap::new();
+    let pods = cluster.last_known::<Pod>().into_iter();
+    for (key, pod) in pods.flat_map(|pods| pods.last_known_namespace(&settings.namespace)) {
+        debug_assert_eq!(key.namespace, settings.namespace);
+        let Some(vantage) = pod.daemon_set.as_ref().and_then(vantage) else { continue };
+        let (Some(node), Some(address)) = (&pod.node, first(pod.addresses.iter())) else {
+            continue;
+        };
+        let Some(port) = pod.ports.number(PORT, Protocol::Tcp).filter(|_| !pod.ended) else {
+            continue;
+        };
+        let contact = Contact { uid: pod.uid.clone(), address: SocketAddr::new(address, port) };
+        let agent = Agent { node: node.clone(), vantage };
+        // While a DaemonSet rolls there are two for a moment: the one that stays counts.
+        let known = roster.entry(agent).or_insert_with(|| (pod.terminating, contact.clone()));
+        if known.0 && !pod.terminating {
+            *known = (false, contact);
+        }
+    }
+    roster.into_iter().map(|(agent, (_, contact))| (agent, contact)).collect()
+}

@@ -1,0 +1,207 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::fixtures::at;
+use crate::model::{
+    Change, Endpoint, EndpointPort, EndpointSlice, Event, Fact, IpFamily, Labels, Pod, PodRef,
+    Ports, Protocol, Service, ServicePort, Settings, TargetPort,
+};
+use crate::owner::Owner;
+
+/// Facts of a cluster whose clock says ten minutes.
+struct Facts(Owner);
+
+impl Facts {
+    fn new() -> Self {
+        let mut facts = Self(Owner::new(&[], Settings::default()));
+        facts.0.step(Change::Tick { now: at(600), spent: Duration::ZERO });
+        facts
+    }
+
+    fn put<T: Fact>(mut self, key: Key, fact: T) -> Self {
+        self.0.step(Event::Put(key, fact).into());
+        self
+    }
+
+    fn node(self, name: &str, number: u8) -> Self {
+        self.node_with(name, number, |_| {})
+    }
+
+    fn node_with(self, name: &str, number: u8, change: impl FnOnce(&mut Node)) -> Self {
+        let mut node = Node { addresses: vec![[10, 99, 0, number].into()], ..Node::default() };
+        change(&mut node);
+        self.put(Key::new("", name), node).agent(name, number, |_| {})
+    }
+
+    fn agent(self, node: &str, number: u8, change: impl FnOnce(&mut Pod)) -> Self {
+        let mut pod = Pod {
+            uid: format!("u-{node}").as_str().into(),
+            node: Some(node.into()),
+            addresses: [IpAddr::from([10, 244, number, 2])].into_iter().collect(),
+            ports: Ports::new(vec![("http".into(), 12350, Protocol::Tcp)]),
+            daemon_set: Some("netvitals-agent".into()),
+            ..Pod::default()
+        };
+        change(&mut pod);
+        let name = format!("netvitals-agent-{node}{}", if pod.terminating { "-old" } else { "" });
+        self.put(Key::new("netvitals", name), pod)
+    }
+
+    fn service(self, key: &str, address: [u8; 4], port: u16, created: u64) -> Self {
+        let (namespace, name) = key.split_once('/').unwrap();
+        let protocol = if port == 53 { Protocol::Udp } else { Protocol::Tcp };
+        let port =
+            ServicePort { name: Name::default(), port, protocol, target: TargetPort::Number(port) };
+        let service = Service {
+            created: Some(at(created).unix),
+            routed: true,
+            addresses: vec![address.into()],
+            ports: vec![port],
+            selector: Labels::from([("app", name)]),
+            ..Service::default()
+        };
+        self.put(Key::new(namespace, name), service)
+    }
+
+    fn slice(self, key: &str, port: u16, endpoints: &[(&str, [u8; 4])]) -> Self {
+        let (namespace, name) = key.split_once('/').unwrap();
+        let protocol = if port == 53 { Protocol::Udp } else { Protocol::Tcp };
+        let endpoint = |(node, address): &(&str, [u8; 4])| Endpoint {
+            address: Some((*address).into()),
+            pod: Some(PodRef {
+                name: format!("{name}-{node}").into(),
+                uid: format!("uid-{name}-{node}").as_str().into(),
+            }),
+            node: Some((*node).into()),
+            ready: true,
+            serving: true,
+            terminating: false,
+        };
+        let slice = EndpointSlice {
+            service: Some(name.into()),
+            managed: true,
+            family: Some(IpFamily::V4),
+            ports: vec![EndpointPort { name: Name::default(), port: Some(port), protocol }],
+            endpoints: endpoints.iter().map(endpoint).collect(),
+        };
+        self.put(Key::new(namespace, name), slice)
+    }
+
+    fn book(&self) -> Book {
+        Book::of(self.0.cluster())
+    }
+
+    fn plan(&self, node: &str) -> Plan {
+        self.book().plan(&Agent { node: node.into(), vantage: Vantage::Pod })
+    }
+}
+
+fn three() -> Facts {
+    Facts::new().node("n1", 11).node("n2", 12).node("n3", 13)
+}
+
+fn targets(targets: &[NodeTarget]) -> Vec<String> {
+    targets.iter().map(|it| format!("{} {}", it.node, it.address)).collect()
+}
+
+#[test]
+fn an_agent_probes_the_agents_and_the_kubelets_of_the_other_nodes() {
+    let plan = three().plan("n1");
+    assert_eq!(targets(&plan.peers), ["n2 10.244.12.2:12350", "n3 10.244.13.2:12350"]);
+    assert_eq!(targets(&plan.nodes), ["n2 10.99.0.12:10250", "n3 10.99.0.13:10250"]);
+}
+
+#[test]
+fn leaving_young_and_virtual_nodes_are_nobodys_target() {
+    let changes: [fn(&mut Node); 4] = [
+        |node| node.terminating = true,
+        |node| node.taints = vec!["karpenter.sh/disrupted".into()],
+        |node| node.created = Some(at(590).unix),
+        |node| node.labels = [("type", "virtual-kubelet")].into(),
+    ];
+    for change in changes {
+        let plan = three().node_with("n4", 14, change).plan("n1");
+        assert_eq!((plan.peers.len(), plan.nodes.len()), (2, 2));
+    }
+}
+
+#[test]
+fn while_an_agent_is_replaced_the_one_that_stays_is_the_contact() {
+    let roster = |facts: &Facts| roster(facts.0.cluster());
+    let n1 = Agent { node: "n1".into(), vantage: Vantage::Pod };
+    let old = |pod: &mut Pod| {
+        pod.terminating = true;
+        pod.uid = "old".into();
+    };
+    let both = three().agent("n1", 99, old);
+    assert_eq!(roster(&both)[&n1].address, SocketAddr::from(([10, 244, 11, 2], 12350)));
+    let only = Facts::new().agent("n1", 99, old);
+    assert_eq!(roster(&only)[&n1].uid, "old".into());
+    let ended = Facts::new().agent("n1", 99, |pod| pod.ended = true);
+    assert!(roster(&ended).is_empty());
+}
+
+#[test]
+fn pods_of_other_namespaces_and_daemon_sets_are_never_asked() {
+    let facts = Facts::new().agent("n1", 11, |pod| pod.daemon_set = Some("other".into()));
+    let agent = Pod {
+        node: Some("n2".into()),
+        addresses: [IpAddr::from([10, 244, 2, 2])].into_iter().collect(),
+        ports: Ports::new(vec![("http".into(), 12350, Protocol::Tcp)]),
+        daemon_set: Some("netvitals-agent".into()),
+        ..Pod::default()
+    };
+    let facts = facts.put(Key::new("shop", "netvitals-agent-x"), agent);
+    assert!(roster(facts.0.cluster()).is_empty());
+}
+
+#[test]
+fn the_dns_service_its_replicas_and_the_newest_services_are_asked_for() {
+    let facts = three()
+        .service("kube-system/kube-dns", [10, 96, 0, 10], 53, 0)
+        .slice("kube-system/kube-dns", 53, &[("n2", [10, 244, 12, 9]), ("n3", [10, 244, 13, 9])])
+        .service("default/kubernetes", [10, 96, 0, 1], 443, 0)
+        .service("shop/a", [10, 96, 0, 2], 80, 1)
+        .service("shop/b", [10, 96, 0, 3], 80, 2)
+        .service("shop/c", [10, 96, 0, 4], 80, 3)
+        .service("shop/new", [10, 96, 0, 5], 80, 541);
+    let dns = facts.plan("n1").dns.unwrap();
+    assert_eq!(dns.addresses, [SocketAddr::from(([10, 96, 0, 10], 53))]);
+    let replicas = dns.replicas.iter().map(|it| format!("{} {}", it.replica.pod, it.address));
+    assert_eq!(
+        replicas.collect::<Vec<_>>(),
+        ["kube-system/kube-dns-n2 10.244.12.9:53", "kube-system/kube-dns-n3 10.244.13.9:53"]
+    );
+    let expected = dns.expected.iter().map(|it| it.service.to_string());
+    assert_eq!(expected.collect::<Vec<_>>(), ["default/kubernetes", "shop/c", "shop/b", "shop/a"]);
+    let here = facts.book().plan(&Agent { node: "n2".into(), vantage: Vantage::Host }).dns_pods;
+    assert_eq!(here[0].uid, "uid-kube-dns-n2".into());
+    assert_eq!(here.len(), 1);
+}
+
+#[test]
+fn the_api_and_the_own_service_are_probed_beside_their_endpoints() {
+    let facts = three()
+        .service("default/kubernetes", [10, 96, 0, 1], 443, 0)
+        .slice("default/kubernetes", 6443, &[("", [10, 99, 0, 1])])
+        .service("netvitals/netvitals-agent", [10, 96, 7, 7], 12350, 0)
+        .slice(
+            "netvitals/netvitals-agent",
+            12350,
+            &[("n1", [10, 244, 11, 2]), ("n2", [10, 244, 12, 2]), ("n3", [10, 244, 13, 2])],
+        );
+    let services = facts.plan("n1").services;
+    let api = &services[0];
+    assert_eq!((&*api.service.name, api.port), ("kubernetes", 443));
+    assert_eq!(api.endpoints[0].address, SocketAddr::from(([10, 99, 0, 1], 6443)));
+    let own: Vec<&str> = services[1].endpoints.iter().filter_map(|it| it.node.as_deref()).collect();
+    assert_eq!((own.len(), own[2]), (3, "n1"), "the own node comes last");
+}
+
+#[test]
+fn the_plan_outlives_the_facts_freshness() {
+    let mut facts = three();
+    facts.0.step(Change::Tick { now: at(10_000), spent: Duration::ZERO });
+    assert_eq!(facts.plan("n1").peers.len(), 2);
+}
