@@ -76,11 +76,11 @@ impl Index {
         }
         if let Some(labels) = new {
             let sets = self.pods.entry(key.namespace.clone()).or_default();
-            let names = match sets.iter().position(|(known, _)| *known == labels) {
-                Some(at) => &mut sets[at].1,
-                None => &mut sets.push_mut((labels, BTreeSet::new())).1,
-            };
-            names.insert(key.name.clone());
+            let at = sets.iter().position(|(known, _)| *known == labels).unwrap_or_else(|| {
+                sets.push((labels, BTreeSet::new()));
+                sets.len() - 1
+            });
+            sets[at].1.insert(key.name.clone());
         }
     }
 }
