@@ -1,0 +1,52 @@
+# The only front door; CI calls the same targets. `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := bash
+
+# The shipped binary is static: an image then holds it and nothing else. The target is named so that build scripts
+# and macros, which run here, do not get the flag.
+TARGET := $(shell uname -m)-unknown-linux-gnu
+BINARY := target/$(TARGET)/release/netvitals
+
+.PHONY: help run lint test e2e cluster cluster-down tools image bench clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: ## a simulated cluster and the real roles against it; no Kubernetes needed (RUN='demo --list')
+	cargo run --quiet -- $(or $(RUN),demo)
+
+lint: ## form, clippy, and the dependencies that are banned
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	cargo test --quiet --test dependencies
+
+test: ## everything that needs neither root nor Go
+	cargo test
+
+e2e: need-root tools image ## the five signs on a real cluster; root on Linux, Go (ONLY='name…' picks scenarios)
+	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- $(ONLY)
+
+cluster: need-root tools image ## a real cluster with netvitals on it, until Ctrl-C
+	NETVITALS_BINARY=$(BINARY) cargo test --quiet --test e2e -- --stay
+
+cluster-down: need-root ## end every cluster that `make cluster` started
+	cargo test --quiet --test e2e -- --down
+
+tools: ## the programs of the test bed: packages of Debian, and Go programs from pinned modules
+	tests/tools/packages
+	tests/tools/build >/dev/null
+
+image: ## the static binary that ships
+	RUSTFLAGS="-C target-feature=+crt-static" \
+	  cargo build --quiet --release --target $(TARGET) --features jemalloc --bin netvitals
+
+bench: ## memory and CPU figures, as a table
+	cargo bench
+
+clean: ## remove what was built here; the cache of tools stays
+	cargo clean
+
+.PHONY: need-root
+need-root:
+	@[ "$$(uname -s)" = Linux ] || { echo "this needs Linux: the cluster is made of its namespaces" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "this needs root: the cluster is made of network and mount namespaces" >&2; exit 1; }
