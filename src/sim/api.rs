@@ -1,0 +1,149 @@
+//! The Kubernetes API over HTTP: list and watch of the kinds that netvitals reads.
+//!
+//! As an API server does it: lists in pages, streaming lists, bookmarks, watches that end after
+//! `timeoutSeconds`, `410` for a version that is forgotten, `403` and `404` as a `Status`.
+//! Left out: single objects, writing over HTTP, selectors, authentication.
+
+mod store;
+mod watching;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::store::Store;
+use self::watching::Watching;
+
+/// The objects of a cluster, and everybody who follows them. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Api {
+    store: Arc<Mutex<Store>>,
+    /// The version of the last change.
+    news: watch::Sender<u64>,
+    stop: CancellationToken,
+}
+
+type Parameters = BTreeMap<String, String>;
+
+impl Api {
+    /// Begins without objects; open watches end with `stop`.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { store: Arc::default(), news: watch::Sender::new(0), stop }
+    }
+
+    /// Creates or replaces an object, given as its manifest.
+    ///
+    /// # Errors
+    ///
+    /// Fails when its `kind` is not served, or it has no name.
+    pub fn put(&self, object: Value) -> io::Result<()> {
+        let version = self.store().put(object)?;
+        self.news.send_replace(version);
+        Ok(())
+    }
+
+    /// Deletes an object, if it is there; `namespace` is empty where the kind has none.
+    pub fn delete(&self, kind: &str, namespace: &str, name: &str) {
+        if let Some(version) = self.store().delete(kind, namespace, name) {
+            self.news.send_replace(version);
+        }
+    }
+
+    /// Returns the objects of a kind, by namespace and name.
+    pub fn list(&self, kind: &str) -> Vec<Arc<Value>> {
+        self.store().list(kind)
+    }
+
+    /// Answers `403` for a kind from now on, or no longer.
+    pub fn forbid(&self, kind: &str, forbidden: bool) {
+        self.store().forbid(kind, forbidden);
+    }
+
+    /// Refuses streaming lists from now on, as servers without them do.
+    pub fn refuse_streaming_lists(&self) {
+        self.store().streams = false;
+    }
+
+    /// Forgets all changes so far: who follows from before gets `410`.
+    pub fn compact(&self) {
+        let version = self.store().compact();
+        self.news.send_replace(version);
+    }
+
+    /// Returns the routes, which may stand behind a real client without any socket.
+    pub fn routes(&self) -> Router {
+        Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// Serves until the `stop` that [`new`](Self::new) was given.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the listener says.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let stop = self.stop.clone().cancelled_owned();
+        axum::serve(listener, self.routes()).with_graceful_shutdown(stop).await
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // Nothing that a panic could leave half done is guarded.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn answer(State(api): State<Api>, uri: Uri, Query(query): Query<Parameters>) -> Response {
+    let Some(kind) = store::KINDS.iter().find(|kind| kind.path == uri.path()) else {
+        return status(StatusCode::NOT_FOUND, "NotFound", "no such resource is simulated");
+    };
+    let flag = |name: &str| matches!(query.get(name).map(String::as_str), Some("true" | "1"));
+    let store = api.store();
+    if store.is_forbidden(kind) {
+        let message = format!("{} is forbidden: cannot list resource", kind.kind);
+        return status(StatusCode::FORBIDDEN, "Forbidden", &message);
+    }
+    if !flag("watch") {
+        return match store.page(kind, &query) {
+            Some(page) => Json(page).into_response(),
+            None => status(StatusCode::GONE, "Expired", "the continue token is too old"),
+        };
+    }
+    let streams = flag("sendInitialEvents");
+    if streams && !store.streams {
+        let message = "sendInitialEvents is forbidden for watch";
+        return status(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+    }
+    drop(store);
+    let version = query.get("resourceVersion").and_then(|version| version.parse().ok());
+    let timeout = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok());
+    let watching = Watching::new(&api, kind, version.unwrap_or(0), timeout);
+    let watching = watching.with_bookmarks(flag("allowWatchBookmarks"), streams);
+    let body = Body::from_stream(watching.into_stream());
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn status(code: StatusCode, reason: &str, message: &str) -> Response {
+    (code, Json(status_object(code, reason, message))).into_response()
+}
+
+fn status_object(code: StatusCode, reason: &str, message: &str) -> Value {
+    json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code.as_u16(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! One watch: what is there, what happens, and the bookmarks between.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use futures::stream::{Stream, unfold};
+use serde_json::json;
+use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
+
+use super::store::{Kind, line};
+use super::{Api, status_object};
+
+/// How long a watch lasts that does not say it.
+const TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// The state of one watch.
+pub(super) struct Watching {
+    api: Api,
+    kind: &'static Kind,
+    /// What happened until then was told.
+    version: u64,
+    lines: VecDeque<String>,
+    news: Receiver<u64>,
+    deadline: Instant,
+    bookmarks: bool,
+    ended: bool,
+}
+
+impl Watching {
+    /// Goes on from `version`; from 0, begins with everything that is there.
+    pub(super) fn new(api: &Api, kind: &'static Kind, version: u64, timeout: Option<u64>) -> Self {
+        let timeout = timeout.map_or(TIMEOUT, Duration::from_secs);
+        let mut watching = Self {
+            api: api.clone(),
+            kind,
+            version,
+            lines: VecDeque::new(),
+            news: api.news.subscribe(),
+            deadline: Instant::now() + timeout,
+            bookmarks: false,
+            ended: false,
+        };
+        if version == 0 {
+            let store = api.store();
+            watching.lines.extend(store.initial(kind));
+            watching.version = store.version();
+        }
+        watching
+    }
+
+    /// Sends bookmarks if they are `allowed`; one right after what is there, if it is `marked`.
+    pub(super) fn with_bookmarks(mut self, allowed: bool, marked: bool) -> Self {
+        self.bookmarks = allowed;
+        if marked {
+            let mark = self.bookmark(Some("k8s.io/initial-events-end"));
+            self.lines.push_back(mark);
+        }
+        self
+    }
+
+    pub(super) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> {
+        unfold(self, |mut watching| async move {
+            let line = watching.next().await?;
+            Some((Ok(line.into()), watching))
+        })
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Some(line);
+            }
+            if self.ended {
+                return None;
+            }
+            self.news.borrow_and_update();
+            self.catch_up();
+            if !self.lines.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                // The sender lives in `self.api`.
+                _ = self.news.changed() => {}
+                () = self.api.stop.cancelled() => self.ended = true,
+                () = tokio::time::sleep_until(self.deadline) => {
+                    self.ended = true;
+                    if self.bookmarks {
+                        let mark = self.bookmark(None);
+                        self.lines.push_back(mark);
+                    }
+                }
+            }
+        }
+    }
+
+    fn catch_up(&mut self) {
+        let store = self.api.store();
+        if let Some(news) = store.since(self.kind, self.version) {
+            self.lines.extend(news);
+            self.version = store.version();
+        } else {
+            let message = format!("too old resource version: {}", self.version);
+            let error = status_object(StatusCode::GONE, "Expired", &message);
+            self.lines.push_back(line("ERROR", &error));
+            self.ended = true;
+        }
+    }
+
+    fn bookmark(&self, annotation: Option<&str>) -> String {
+        let mut object = json!({
+            "kind": self.kind.kind, "apiVersion": self.kind.version,
+            "metadata": { "resourceVersion": self.version.to_string() },
+        });
+        if let Some(annotation) = annotation {
+            object["metadata"]["annotations"] = json!({ annotation: "true" });
+        }
+        line("BOOKMARK", &object)
+    }
+}
