@@ -28,6 +28,8 @@ pub enum Failure {
     Servfail,
     /// Nothing answered before the deadline.
     Timeout,
+    /// The answer did not fit into its datagram.
+    Truncated,
     /// No route, or a router said so.
     Unreachable,
     /// The answer has other addresses than it should.
@@ -39,7 +41,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Blocked,
         Self::Formerr,
         Self::Local,
@@ -51,6 +53,7 @@ impl Failure {
         Self::Reset,
         Self::Servfail,
         Self::Timeout,
+        Self::Truncated,
         Self::Unreachable,
         Self::WrongAnswer,
         Self::Other,
@@ -70,6 +73,7 @@ impl Failure {
             Self::Reset => "reset",
             Self::Servfail => "servfail",
             Self::Timeout => "timeout",
+            Self::Truncated => "truncated",
             Self::Unreachable => "unreachable",
             Self::WrongAnswer => "wrong_answer",
             Self::Other => "other",

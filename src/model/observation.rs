@@ -176,6 +176,11 @@ pub enum DnsQuery {
     Negative,
     /// A name of the world outside.
     External,
+    /// IPv4 and IPv6 addresses of a name of the cluster, at once from one socket, as resolvers
+    /// ask: the two can collide on their way through connection tracking.
+    Pair,
+    /// The version of the DNS schema, which a server says without knowing any Service.
+    Version,
     /// One that a newer agent knows.
     #[default]
     #[serde(other)]
@@ -189,6 +194,8 @@ impl DnsQuery {
             Self::Cluster => "cluster",
             Self::Negative => "negative",
             Self::External => "external",
+            Self::Pair => "pair",
+            Self::Version => "version",
             Self::Other => "other",
         }
     }

@@ -1,5 +1,6 @@
 //! Probes: one file per protocol; one attempt, one deadline, one failure.
 
+pub mod allowed;
 mod errno;
 pub mod tally;
 pub mod tcp;

@@ -1,9 +1,11 @@
 //! `netvitals agent`: probes from where workloads live, and says what came of it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::Agent;
+use crate::probe::allowed::Allowed;
 
 /// How an agent runs.
 #[derive(Clone, Debug)]
@@ -27,4 +29,31 @@ pub struct Options {
     pub reach_interval: Duration,
     /// What an observation of reachability counts.
     pub reach_window: Duration,
+    /// The API server's address, as Kubernetes gives it to every pod (`KUBERNETES_SERVICE_HOST`
+    /// and `_PORT`); absent outside.
+    pub api: Option<SocketAddr>,
+    /// A name of the world outside, which the cluster's DNS is asked for; absent unless wanted.
+    pub external: Option<String>,
+    /// Which addresses may be probed.
+    pub allowed: Allowed,
+}
+
+impl Options {
+    /// Returns the defaults for one agent, which knows of no cluster role and no API server.
+    pub fn new(agent: Agent) -> Self {
+        Self {
+            agent,
+            cluster_urls: Vec::new(),
+            resolv_conf: "/etc/resolv.conf".into(),
+            dns_port: 53,
+            cgroup_root: "/host/sys/fs/cgroup".into(),
+            dns_interval: Duration::from_secs(10),
+            dns_window: Duration::from_secs(300),
+            reach_interval: Duration::from_secs(5),
+            reach_window: Duration::from_secs(60),
+            api: None,
+            external: None,
+            allowed: Allowed::cluster(),
+        }
+    }
 }
