@@ -43,6 +43,10 @@ impl Owner {
             Change::Watched(event) => event.apply(&mut self.cluster),
             Change::Observed(agent, observation) => self.cluster.observe(agent, *observation),
             Change::Departed(agent) => self.cluster.forget(&agent),
+            Change::Now(now) => {
+                self.cluster.set_now(now);
+                return None;
+            }
             Change::Tick { now, spent } => {
                 self.cluster.tick(now);
                 return self.is_due(now, spent).then(|| self.evaluate(now));

@@ -183,8 +183,12 @@ impl Cluster {
         self.agents.remove(agent);
     }
 
-    pub(crate) fn tick(&mut self, now: Clock) {
+    pub(crate) fn set_now(&mut self, now: Clock) {
         self.now = now;
+    }
+
+    pub(crate) fn tick(&mut self, now: Clock) {
+        self.set_now(now);
         self.agents.retain(|_, observed| now.since(observed.at) < STALE_AFTER);
     }
 }

@@ -30,6 +30,8 @@ pub enum Unknown {
     TooFewSamples,
     /// An object of the kind cannot be decoded.
     Undecoded(&'static str),
+    /// An agent cannot read it on its node.
+    Unreadable(&'static str),
 }
 
 /// Why there is nothing to answer.
@@ -55,6 +57,7 @@ impl Unknown {
             Self::Stale(_) => "stale",
             Self::TooFewSamples => "too_few_samples",
             Self::Undecoded(_) => "undecoded",
+            Self::Unreadable(_) => "unreadable",
         }
     }
 }
@@ -76,6 +79,9 @@ impl fmt::Display for Unknown {
             Self::Stale(source) => write!(f, "{source} is stale: look at source_up and at the log"),
             Self::TooFewSamples => f.write_str("too few samples: wait for more attempts"),
             Self::Undecoded(kind) => write!(f, "a {kind} cannot be decoded: the log names it"),
+            Self::Unreadable(what) => {
+                write!(f, "{what} cannot be read on a node: the log of its agent says why")
+            }
         }
     }
 }

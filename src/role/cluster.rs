@@ -66,7 +66,7 @@ pub async fn run(client: Client, listener: TcpListener, stop: CancellationToken)
     leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
     tasks.push(ticking);
 
-    let owner = own(inbox, report.clone(), spent);
+    let owner = own(inbox, report.clone(), spent, uptime);
     let live = Box::new(move || vec![task::rows(&tasks), counts.rows()]);
     let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) });
     let ended = tokio::select! {
@@ -104,11 +104,16 @@ fn own(
     mut inbox: Receiver<Change>,
     report: Arc<ArcSwapOption<Report>>,
     spent: watch::Sender<Duration>,
+    uptime: Uptime,
 ) -> JoinHandle<()> {
     spawn_blocking(move || {
         let mut owner = Owner::new(check::ALL, Settings::default());
         while let Some(change) = inbox.blocking_recv() {
             let start = Instant::now();
+            if matches!(change, Change::Watched(_)) {
+                // What lags is measured in less than the second between two ticks.
+                owner.step(Change::Now(uptime.now()));
+            }
             if let Some(new) = owner.step(change) {
                 report.store(Some(Arc::new(new)));
                 spent.send_replace(start.elapsed());
