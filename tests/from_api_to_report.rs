@@ -117,7 +117,12 @@ async fn the_role_serves_its_report_and_ends_when_asked() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let role = tokio::spawn(cluster::run(client, listener, stop.clone()));
+    let options = cluster::Options {
+        settings: Settings::default(),
+        agents: Vec::new(),
+        pull_interval: Duration::from_secs(15),
+    };
+    let role = tokio::spawn(cluster::run(options, client, listener, stop.clone()));
     let answered = r#"netvitals_check_answered{layer="service",check="endpoint_mismatch"} 1"#;
     let scraped = async {
         loop {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -15,9 +15,13 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::family::{Desc, Family, Rows};
 use crate::http::metrics::{self, Metrics};
+use crate::http::plan;
 use crate::model::{Change, Settings};
 use crate::owner::Owner;
+use crate::plan::{Book, roster};
+use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
 use crate::task::{self, Task, Uptime, supervise};
 use crate::watch::Counts;
@@ -40,17 +44,31 @@ const WAITING: usize = 1024;
 /// How long a peer may take to send the head of a request.
 const HEADER: Duration = Duration::from_secs(10);
 
-/// Runs until `stop`, which [`stop_on_signal`] gives.
+/// What the owner of the facts lets others see, each swapped in whole.
+#[derive(Clone, Debug, Default)]
+struct Published {
+    report: Arc<ArcSwapOption<Report>>,
+    book: Arc<ArcSwapOption<Book>>,
+    roster: Arc<ArcSwap<Roster>>,
+    /// How long the last report took.
+    spent: watch::Sender<Duration>,
+}
+
+/// Runs until `stop`.
 ///
 /// # Errors
 ///
 /// Fails when the owner of the facts or the listener ends: nobody can go on in their place.
-pub async fn run(client: Client, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+pub async fn run(
+    options: Options,
+    client: Client,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let uptime = Uptime::start();
-    let report = Arc::new(ArcSwapOption::empty());
+    let published = Published::default();
     let counts = Arc::new(Counts::default());
     let (changes, inbox) = mpsc::channel(WAITING);
-    let (spent, last_spent) = watch::channel(Duration::ZERO);
     let leaves = TaskTracker::new();
     let mut tasks = Vec::new();
 
@@ -61,14 +79,36 @@ pub async fn run(client: Client, listener: TcpListener, stop: CancellationToken)
         leaves.spawn(supervise(task.clone(), stop.clone(), make));
         tasks.push(task);
     }
+    let puller = Puller {
+        roster: published.roster.clone(),
+        named: options.agents,
+        interval: options.pull_interval,
+        changes: changes.clone(),
+        counts: pull::Counts::default(),
+    };
+    let pulls = puller.counts.clone();
+    let pulling = Task::new("pull");
+    leaves.spawn(supervise(pulling.clone(), stop.clone(), move || puller.clone().run(|| {})));
+    tasks.push(pulling);
     let ticking = Task::new("tick");
-    let make = move || tick(changes.clone(), last_spent.clone(), uptime);
+    let spent = published.spent.subscribe();
+    let make = move || tick(changes.clone(), spent.clone(), uptime);
     leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
     tasks.push(ticking);
 
+<<<<<<< HEAD
     let owner = own(inbox, report.clone(), spent, uptime);
     let live = Box::new(move || vec![task::rows(&tasks), counts.rows()]);
     let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) });
+=======
+    let owner = own(options.settings, inbox, published.clone(), uptime);
+    let Published { report, book, spent, .. } = published;
+    let live = Box::new(move || {
+        vec![task::rows(&tasks), counts.rows(), pulls.rows(), evaluation(*spent.borrow())]
+    });
+    let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) })
+        .merge(plan::routes(book));
+>>>>>>> 62cf0e6 (Cluster role: pulls, plans, and says how fresh its sources are)
     let ended = tokio::select! {
         served = http::serve(listener, routes, HEADER, stop.clone()) => served,
         _ = owner => Err(io::Error::other("the owner of the facts ended: the log has its panic")),
@@ -101,25 +141,42 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
 
 /// Gives the facts to one thread, which ends when the last sender of changes does.
 fn own(
+    settings: Settings,
     mut inbox: Receiver<Change>,
-    report: Arc<ArcSwapOption<Report>>,
-    spent: watch::Sender<Duration>,
+    published: Published,
     uptime: Uptime,
 ) -> JoinHandle<()> {
     spawn_blocking(move || {
-        let mut owner = Owner::new(check::ALL, Settings::default());
+        let mut owner = Owner::new(check::ALL, settings);
         while let Some(change) = inbox.blocking_recv() {
             let start = Instant::now();
             if matches!(change, Change::Watched(_)) {
                 // What lags is measured in less than the second between two ticks.
                 owner.step(Change::Now(uptime.now()));
             }
-            if let Some(new) = owner.step(change) {
-                report.store(Some(Arc::new(new)));
-                spent.send_replace(start.elapsed());
-            }
+            let Some(new) = owner.step(change) else { continue };
+            let facts = owner.cluster();
+            published.book.store(Some(Arc::new(Book::of(facts))));
+            published.roster.store(Arc::new(roster(facts)));
+            published.report.store(Some(Arc::new(new)));
+            published.spent.send_replace(start.elapsed());
         }
     })
+}
+
+/// The families of the role itself.
+pub static FAMILIES: &[Desc] = &[EVALUATION.desc()];
+
+static EVALUATION: Family<0> = Family::gauge(
+    "netvitals_evaluation_duration_seconds",
+    "How long the last report took to make.",
+    [],
+);
+
+fn evaluation(spent: Duration) -> Rows {
+    let mut rows = Rows::default();
+    rows.push(&EVALUATION, [], spent.as_secs_f64());
+    rows
 }
 
 /// Tells the owner the time, every second.
