@@ -96,11 +96,6 @@ pub async fn run(
     leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
     tasks.push(ticking);
 
-<<<<<<< HEAD
-    let owner = own(inbox, report.clone(), spent, uptime);
-    let live = Box::new(move || vec![task::rows(&tasks), counts.rows()]);
-    let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) });
-=======
     let owner = own(options.settings, inbox, published.clone(), uptime);
     let Published { report, book, spent, .. } = published;
     let live = Box::new(move || {
@@ -108,7 +103,6 @@ pub async fn run(
     });
     let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) })
         .merge(plan::routes(book));
->>>>>>> 62cf0e6 (Cluster role: pulls, plans, and says how fresh its sources are)
     let ended = tokio::select! {
         served = http::serve(listener, routes, HEADER, stop.clone()) => served,
         _ = owner => Err(io::Error::other("the owner of the facts ended: the log has its panic")),
