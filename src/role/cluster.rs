@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use kube::Client;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -54,7 +53,7 @@ struct Published {
     spent: watch::Sender<Duration>,
 }
 
-/// Runs until `stop`.
+/// Runs until `stop`, which [`stop_on_signal`](super::stop_on_signal) gives.
 ///
 /// # Errors
 ///
@@ -111,26 +110,6 @@ pub async fn run(
     leaves.close();
     leaves.wait().await;
     ended
-}
-
-/// Returns a token that SIGTERM and Ctrl-C cancel.
-///
-/// # Errors
-///
-/// Returns why a signal cannot be listened to.
-pub fn stop_on_signal() -> io::Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let cancel = stop.clone().drop_guard();
-    tokio::spawn(async move {
-        let _cancel = cancel;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    });
-    Ok(stop)
 }
 
 /// Gives the facts to one thread, which ends when the last sender of changes does.

@@ -2,3 +2,109 @@
 
 pub mod agent;
 pub mod cluster;
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Command, Run};
+use crate::http;
+
+/// How long tasks may take to end once the role has.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Runs a role until SIGTERM or Ctrl-C.
+///
+/// # Errors
+///
+/// Fails with one line that names the remedy: nothing works without what is missing.
+pub fn run(command: Command) -> Result<ExitCode, String> {
+    let runtime = runtime().map_err(|error| format!("cannot start: {error}"))?;
+    let ended = runtime.block_on(async {
+        let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
+        let listener = http::bind(&command.listen)?;
+        let ended = match command.run {
+            Run::Agent(_) => return Err("the agent is not built yet".to_owned()),
+            Run::Cluster(options, kubeconfig) => {
+                let client = client(kubeconfig.as_deref()).await?;
+                cluster::run(options, client, listener, stop).await
+            }
+        };
+        ended.map_err(|error| error.to_string())
+    });
+    runtime.shutdown_timeout(FAREWELL);
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+fn runtime() -> io::Result<Runtime> {
+    // Of the blocking threads the owner of the facts has one for itself.
+    Builder::new_multi_thread().worker_threads(2).max_blocking_threads(4).enable_all().build()
+}
+
+/// Returns a token that SIGTERM and Ctrl-C cancel.
+///
+/// # Errors
+///
+/// Returns why a signal cannot be listened to.
+pub fn stop_on_signal() -> io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let cancel = stop.clone().drop_guard();
+    tokio::spawn(async move {
+        let _cancel = cancel;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
+    Ok(stop)
+}
+
+/// Connects to the API server of `kubeconfig`, else of the environment or of the pod.
+///
+/// Nothing is sent yet: an API server that is away is no error.
+async fn client(kubeconfig: Option<&Path>) -> Result<Client, String> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let read = Kubeconfig::read_from(path);
+            let named = async {
+                Config::from_custom_kubeconfig(read?, &KubeConfigOptions::default()).await
+            };
+            named.await.map_err(|error| {
+                format!(
+                    "cannot use {}: {}: name a readable kubeconfig with --kubeconfig",
+                    path.display(),
+                    one_line(&error)
+                )
+            })
+        }
+        None => Config::infer().await.map_err(|error| {
+            format!(
+                "no API server is known ({}): name a kubeconfig with --kubeconfig, or run in a \
+                 pod with a service account",
+                one_line(&error)
+            )
+        }),
+    };
+    let mut config = config?;
+    // Silence must be seen, and a storm of 429 too: the library's own retries hide both.
+    config.connect_timeout = Some(Duration::from_secs(5));
+    config.read_timeout = Some(Duration::from_secs(40));
+    config.reset_reader_on_write = true;
+    config.default_retry = false;
+    Client::try_from(config)
+        .map_err(|error| format!("cannot make a client of the API server: {}", one_line(&error)))
+}
+
+/// An error and what caused it, without breaks: some texts of the libraries have several lines.
+fn one_line(error: &dyn std::error::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,240 @@
+//! Values of flags and of the configuration file, as a person writes them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::Uri;
+use serde::Deserialize;
+
+use crate::model::Key;
+
+/// Where a server listens: `:12350` is every address of the machine.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Address {
+    text: String,
+    /// One address, or the port of all of them.
+    pub place: Place,
+}
+
+/// What an [`Address`] means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Every address, of both families where the machine has both.
+    Everywhere(u16),
+    /// This one.
+    At(SocketAddr),
+}
+
+/// A length of time: `10s`, `1m30s`, `250ms`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
+pub struct Period(pub Duration);
+
+/// Another role's server: `http://10.0.0.7:12350`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Url(pub String);
+
+/// An object with its namespace: `kube-system/kube-dns`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Named(pub Key);
+
+/// What was written in the place of a value, and what should be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Misread(String);
+
+impl fmt::Display for Misread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misread {}
+
+impl FromStr for Address {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let everywhere = text.strip_prefix(':').and_then(|port| port.parse().ok());
+        let place = everywhere.map(Place::Everywhere);
+        let place = place.or_else(|| text.parse().ok().map(Place::At)).ok_or_else(|| {
+            Misread(format!(
+                "{text:?} is no address to listen on: write :12350, 127.0.0.1:12350 or [::1]:12350"
+            ))
+        })?;
+        Ok(Self { text: text.to_owned(), place })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The units, the longer name of two that begin alike first.
+const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+
+impl FromStr for Period {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let period = || {
+            let (mut rest, mut sum, mut last) = (text, 0u64, u64::MAX);
+            while !rest.is_empty() {
+                let digits = rest.find(|char: char| !char.is_ascii_digit())?;
+                let (count, tail) = rest.split_at(digits);
+                let (name, millis) = UNITS.into_iter().find(|(name, _)| tail.starts_with(name))?;
+                // `1m1h` and `1s1s` are slips of the pen.
+                if millis >= last {
+                    return None;
+                }
+                let part = count.parse::<u64>().ok()?.checked_mul(millis)?;
+                (sum, last, rest) = (sum.checked_add(part)?, millis, &tail[name.len()..]);
+            }
+            (!text.is_empty()).then(|| Self(Duration::from_millis(sum)))
+        };
+        period().ok_or_else(|| {
+            Misread(format!("{text:?} is no length of time: write 10s, 250ms, 5m or 1m30s"))
+        })
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        if rest == 0 {
+            return f.write_str("0s");
+        }
+        for (name, millis) in [UNITS[3], UNITS[2], UNITS[1], UNITS[0]] {
+            if rest >= millis {
+                write!(f, "{}{name}", rest / millis)?;
+                rest %= millis;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Url {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let plain = |uri: &Uri| {
+            // A port must be there: a plan or an observation is served on none that goes without
+            // saying, and one that is no number is dropped by the parser.
+            let server = uri.authority().is_some_and(|it| {
+                !it.host().is_empty() && it.port_u16().is_some() && !it.as_str().contains('@')
+            });
+            uri.scheme_str() == Some("http") && server && uri.path() == "/" && uri.query().is_none()
+        };
+        let uri = text.parse().ok().filter(plain);
+        if uri.is_none() {
+            return Err(Misread(format!(
+                "{text:?} is no address of a netvitals server: write http://host:12350"
+            )));
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl FromStr for Named {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let parts = text.split_once('/').filter(|(namespace, name)| {
+            let plain = |part: &str| !part.is_empty() && !part.contains(['/', ' ']);
+            plain(namespace) && plain(name)
+        });
+        let (namespace, name) = parts.ok_or_else(|| {
+            Misread(format!(
+                "{text:?} names no object: write namespace/name, as kube-system/kube-dns"
+            ))
+        })?;
+        Ok(Self(Key::new(namespace, name)))
+    }
+}
+
+/// What serde asks for where [`FromStr`] is there already.
+macro_rules! from_text {
+    ($($of:ty),*) => {$(
+        impl TryFrom<String> for $of {
+            type Error = Misread;
+
+            fn try_from(text: String) -> Result<Self, Misread> {
+                text.parse()
+            }
+        }
+    )*};
+}
+
+from_text!(Address, Period, Url, Named);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_and_written() {
+        for (text, millis) in
+            [("10s", 10_000), ("250ms", 250), ("5m", 300_000), ("1h1m1s1ms", 3_661_001), ("0s", 0)]
+        {
+            let period: Period = text.parse().unwrap();
+            assert_eq!(period.0, Duration::from_millis(millis), "{text}");
+            assert_eq!(period.to_string(), text);
+        }
+        for text in ["", "10", "s", "-1s", "1.5s", "10 s", "1s1m", "1s1s", "99999999999999999999h"]
+        {
+            let error = text.parse::<Period>().unwrap_err().to_string();
+            assert!(
+                error.ends_with("is no length of time: write 10s, 250ms, 5m or 1m30s"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_to_listen_on_are_one_or_all() {
+        let place = |text: &str| text.parse::<Address>().map(|address| address.place).ok();
+        assert_eq!(place(":12350"), Some(Place::Everywhere(12350)));
+        assert_eq!(place("127.0.0.1:0"), Some(Place::At(([127, 0, 0, 1], 0).into())));
+        assert!(matches!(place("[::1]:9"), Some(Place::At(SocketAddr::V6(_)))));
+        for text in ["", "12350", ":", ":70000", "::1:9", "localhost:9", "127.0.0.1"] {
+            assert_eq!(place(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_plain_servers_are_urls() {
+        let url = |text: &str| text.parse::<Url>().map(|url| url.0).ok();
+        assert_eq!(url("http://10.0.0.7:12350/").as_deref(), Some("http://10.0.0.7:12350"));
+        assert_eq!(url("http://[fd00::7]:1").as_deref(), Some("http://[fd00::7]:1"));
+        assert_eq!(url("http://a.b.svc:1").as_deref(), Some("http://a.b.svc:1"));
+        for text in [
+            "",
+            "10.0.0.7:12350",
+            "https://a:1",
+            "http://",
+            "http://a",
+            "http://a:1/metrics",
+            "http://a:1?b",
+            "http://u@a:1",
+            "http://a:port",
+            "ftp://a:1",
+        ] {
+            assert_eq!(url(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_needs_its_namespace() {
+        assert_eq!("a/b".parse::<Named>().unwrap().0, Key::new("a", "b"));
+        for text in ["", "b", "/b", "a/", "a/b/c", "a/b c"] {
+            assert!(text.parse::<Named>().is_err(), "{text}");
+        }
+    }
+}
