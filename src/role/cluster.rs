@@ -78,9 +78,10 @@ pub async fn run(
         leaves.spawn(supervise(task.clone(), stop.clone(), make));
         tasks.push(task);
     }
+    let settings = Settings { named_agents: options.agents.len(), ..options.settings };
     let puller = Puller {
         roster: published.roster.clone(),
-        named: options.agents,
+        named: options.agents.iter().map(|url| authority(url)).collect(),
         interval: options.pull_interval,
         changes: changes.clone(),
         counts: pull::Counts::default(),
@@ -95,7 +96,7 @@ pub async fn run(
     leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
     tasks.push(ticking);
 
-    let owner = own(options.settings, inbox, published.clone(), uptime);
+    let owner = own(settings, inbox, published.clone(), uptime);
     let Published { report, book, spent, .. } = published;
     let live = Box::new(move || {
         vec![task::rows(&tasks), counts.rows(), pulls.rows(), evaluation(*spent.borrow())]
@@ -110,6 +111,11 @@ pub async fn run(
     leaves.close();
     leaves.wait().await;
     ended
+}
+
+/// Returns `host:port` of `http://host:port`, with or without what surrounds it.
+fn authority(url: &str) -> String {
+    url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/').to_owned()
 }
 
 /// Gives the facts to one thread, which ends when the last sender of changes does.
