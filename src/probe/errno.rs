@@ -8,18 +8,40 @@ use crate::model::Failure;
 
 /// Classifies by number: `io::ErrorKind` has no name for half of these.
 pub(super) fn classify(error: &io::Error) -> Failure {
-    let Some(errno) = error.raw_os_error() else { return Failure::Other };
-    match Errno::from_raw(errno) {
-        // Only a local rule gives these to a connect: the agent needs no right that it lacks.
-        Errno::EPERM | Errno::EACCES => Failure::Blocked,
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL => {
-            Failure::Local
-        }
+    error.raw_os_error().map_or(Failure::Other, |errno| of(Errno::from_raw(errno)))
+}
+
+/// Classifies what a call of the prober's own got.
+pub(super) fn of(errno: Errno) -> Failure {
+    match errno {
+        // Only a local rule gives these to a connect: a firewall, a `prohibit` route, and for
+        // the last one a `blackhole` route. The agent needs no right that it lacks.
+        Errno::EPERM | Errno::EACCES | Errno::EINVAL => Failure::Blocked,
+        Errno::EMFILE
+        | Errno::ENFILE
+        | Errno::ENOBUFS
+        | Errno::ENOMEM
+        | Errno::EADDRNOTAVAIL
+        | Errno::EAFNOSUPPORT => Failure::Local,
         Errno::ECONNREFUSED => Failure::Refused,
-        Errno::ECONNRESET => Failure::Reset,
+        Errno::ECONNRESET | Errno::EPIPE => Failure::Reset,
         Errno::ETIMEDOUT => Failure::Timeout,
-        Errno::EHOSTUNREACH | Errno::ENETUNREACH => Failure::Unreachable,
+        // The last one is "protocol unreachable": somebody on the way said so.
+        Errno::EHOSTUNREACH
+        | Errno::ENETUNREACH
+        | Errno::EHOSTDOWN
+        | Errno::ENETDOWN
+        | Errno::ENOPROTOOPT => Failure::Unreachable,
         _ => Failure::Other,
+    }
+}
+
+/// Classifies what an ICMP message said, which is never a rule of the prober's own node:
+/// "administratively prohibited" reads as EACCES in IPv6.
+pub(super) fn of_icmp(errno: Errno) -> Failure {
+    match of(errno) {
+        Failure::Refused => Failure::Refused,
+        _ => Failure::Unreachable,
     }
 }
 
@@ -33,10 +55,18 @@ mod tests {
             (Errno::EMFILE, Failure::Local),
             (Errno::EADDRNOTAVAIL, Failure::Local),
             (Errno::EPERM, Failure::Blocked),
+            (Errno::EINVAL, Failure::Blocked),
             (Errno::EHOSTUNREACH, Failure::Unreachable),
+            (Errno::ENOPROTOOPT, Failure::Unreachable),
             (Errno::EPROTO, Failure::Other),
         ] {
             assert_eq!(classify(&errno.into()), failure, "{errno:?}");
         }
+    }
+
+    #[test]
+    fn what_somebody_else_said_is_no_local_rule() {
+        assert_eq!(of_icmp(Errno::EACCES), Failure::Unreachable);
+        assert_eq!(of_icmp(Errno::ECONNREFUSED), Failure::Refused);
     }
 }

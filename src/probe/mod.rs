@@ -1,6 +1,8 @@
 //! Probes: one file per protocol; one attempt, one deadline, one failure.
 
 pub mod allowed;
+mod datagram;
+pub mod dns;
 mod errno;
 pub mod tally;
 pub mod tcp;
