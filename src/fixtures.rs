@@ -1,7 +1,5 @@
 //! Clusters and answers for the tests of checks.
 
-pub(crate) mod says;
-
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 

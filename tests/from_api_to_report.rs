@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use kube::Client;
@@ -20,19 +21,21 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 type Objects = Arc<[(&'static str, Value)]>;
 
-/// An API server that lists `objects` by path, whose watches stay silent, and that forbids the
-/// rest.
+/// An API server that lists `objects` by path, page by page, whose watches stay silent, and
+/// that forbids the rest.
 async fn answer(State(objects): State<Objects>, request: Request) -> Response {
     // Later than the role's first tick, whose report therefore knows nothing.
     tokio::time::sleep(Duration::from_millis(50)).await;
     let uri = request.uri();
+    let has = |what: &str| uri.query().is_some_and(|query| query.contains(what));
     match objects.iter().find(|(path, _)| *path == uri.path()) {
-        Some(_) if uri.query().is_some_and(|query| query.contains("watch=")) => {
+        Some(_) if has("sendInitialEvents=") => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+        Some(_) if has("watch=") => {
             Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()).into_response()
         }
         Some((_, items)) => {
@@ -40,12 +43,12 @@ async fn answer(State(objects): State<Objects>, request: Request) -> Response {
         }
         None => {
             let status = json!({ "kind": "Status", "status": "Failure", "code": 403 });
-            (axum::http::StatusCode::FORBIDDEN, Json(status)).into_response()
+            (StatusCode::FORBIDDEN, Json(status)).into_response()
         }
     }
 }
 
-/// Follows every kind until nothing changes any more.
+/// Follows every kind for as long as it takes to be sure that one is forbidden.
 async fn report(objects: impl Into<Objects>) -> (Report, String) {
     let router = Router::new().fallback(answer).with_state(objects.into());
     let client = Client::new(router, "default");
@@ -56,7 +59,8 @@ async fn report(objects: impl Into<Objects>) -> (Report, String) {
     }
     static CHECKS: &[&Check] = &[&endpoint_mismatch::CHECK];
     let mut owner = Owner::new(CHECKS, Settings::default());
-    while let Ok(Some(change)) = timeout(Duration::from_secs(1), changes.recv()).await {
+    let sure = Instant::now() + Duration::from_secs(15);
+    while let Ok(Some(change)) = timeout_at(sure, changes.recv()).await {
         assert!(owner.step(change).is_none());
     }
     let report = owner.step(Change::Tick { now: Clock::default(), spent: Duration::ZERO });

@@ -23,7 +23,6 @@ use crate::plan::{Book, roster};
 use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
 use crate::task::{self, Task, Uptime, supervise};
-use crate::watch::Counts;
 use crate::{check, http, watch as api};
 
 /// How the cluster role runs.
@@ -66,18 +65,9 @@ pub async fn run(
 ) -> io::Result<()> {
     let uptime = Uptime::start();
     let published = Published::default();
-    let counts = Arc::new(Counts::default());
     let (changes, inbox) = mpsc::channel(WAITING);
     let leaves = TaskTracker::new();
-    let mut tasks = Vec::new();
-
-    for watch in api::ALL {
-        let (client, changes, counts) = (client.clone(), changes.clone(), counts.clone());
-        let make = move || (watch.start)(client.clone(), changes.clone(), counts.clone());
-        let task = Task::new(watch.kind.plural);
-        leaves.spawn(supervise(task.clone(), stop.clone(), make));
-        tasks.push(task);
-    }
+    let (mut tasks, counts) = api::run_all(&client, &changes, &leaves, &stop);
     let settings = Settings { named_agents: options.agents.len(), ..options.settings };
     let puller = Puller {
         roster: published.roster.clone(),

@@ -1,12 +1,11 @@
 //! EndpointSlices as the API sends them.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
-use super::protocol;
-use super::seen::Watched;
-use crate::model::{Endpoint, EndpointPort, EndpointSlice, IpFamily, Name, PodRef, Uid};
+use super::field::{Text, or_default, protocol};
+use super::object::{Metadata, Object, Watched};
+use super::service::family;
+use crate::model::{Endpoint, EndpointPort, EndpointSlice, Name, PodRef, Uid};
 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
@@ -14,33 +13,34 @@ const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Wire {
-    #[serde(default)]
-    metadata: Metadata,
-    address_type: Option<String>,
-    ports: Option<Vec<WirePort>>,
-    endpoints: Option<Vec<WireEndpoint>>,
+pub(crate) struct Wire<'a> {
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    address_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    ports: Option<Vec<WirePort<'a>>>,
+    #[serde(borrow)]
+    endpoints: Option<Vec<WireEndpoint<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct WirePort {
+struct WirePort<'a> {
     name: Option<Name>,
     port: Option<u16>,
-    protocol: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    labels: Option<BTreeMap<String, Name>>,
+    #[serde(borrow)]
+    protocol: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireEndpoint {
-    addresses: Option<Vec<String>>,
+struct WireEndpoint<'a> {
+    #[serde(borrow)]
+    addresses: Option<Vec<Text<'a>>>,
     conditions: Option<Conditions>,
     node_name: Option<Name>,
-    target_ref: Option<TargetRef>,
+    #[serde(borrow)]
+    target_ref: Option<TargetRef<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,42 +51,45 @@ struct Conditions {
 }
 
 #[derive(Deserialize)]
-struct TargetRef {
-    kind: Option<String>,
+struct TargetRef<'a> {
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
     name: Option<Name>,
     uid: Option<Uid>,
 }
 
-impl Watched for EndpointSlice {
-    type Wire = Wire;
+impl<'a> Object<'a> for Wire<'a> {
+    fn metadata(&self) -> &Metadata<'a> {
+        &self.metadata
+    }
 }
 
-impl From<Wire> for EndpointSlice {
-    fn from(wire: Wire) -> Self {
-        let mut labels = wire.metadata.labels.unwrap_or_default();
+impl Watched for EndpointSlice {
+    type Wire<'a> = Wire<'a>;
+}
+
+impl From<Wire<'_>> for EndpointSlice {
+    fn from(wire: Wire<'_>) -> Self {
+        let labels = wire.metadata.labels.unwrap_or_default();
         Self {
             managed: labels.get(MANAGED_BY).is_some_and(|by| **by == *CONTROLLER),
-            service: labels.remove(SERVICE_NAME),
-            family: match wire.address_type.as_deref() {
-                Some("IPv4") => Some(IpFamily::V4),
-                Some("IPv6") => Some(IpFamily::V6),
-                _ => None,
-            },
+            service: labels.get(SERVICE_NAME).cloned(),
+            family: wire.address_type.and_then(|text| family(&text)),
             ports: wire.ports.into_iter().flatten().map(Into::into).collect(),
             endpoints: wire.endpoints.into_iter().flatten().map(Into::into).collect(),
         }
     }
 }
 
-impl From<WirePort> for EndpointPort {
-    fn from(wire: WirePort) -> Self {
+impl From<WirePort<'_>> for EndpointPort {
+    fn from(wire: WirePort<'_>) -> Self {
         let protocol = protocol(wire.protocol.as_deref());
         Self { name: wire.name.unwrap_or_default(), port: wire.port, protocol }
     }
 }
 
-impl From<WireEndpoint> for Endpoint {
-    fn from(wire: WireEndpoint) -> Self {
+impl From<WireEndpoint<'_>> for Endpoint {
+    fn from(wire: WireEndpoint<'_>) -> Self {
         let address = wire.addresses.into_iter().flatten().next();
         let conditions = wire.conditions.unwrap_or_default();
         let ready = conditions.ready.unwrap_or(true);
@@ -105,14 +108,23 @@ impl From<WireEndpoint> for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(json: &str) -> EndpointSlice {
-        serde_json::from_str::<Wire>(json).unwrap().into()
-    }
+    use crate::model::{IpFamily, Protocol};
+    use crate::watch::object::tests::{absent, read};
 
     #[test]
-    fn every_field_may_be_absent() {
-        assert_eq!(read("{}"), EndpointSlice::default());
+    fn every_field_may_be_absent_or_null() {
+        let empty = absent::<EndpointSlice>(
+            r#"{
+                "metadata": { "labels": {} }, "addressType": "IPv4",
+                "ports": [{ "name": "a", "port": 1, "protocol": "TCP" }],
+                "endpoints": [{
+                    "addresses": ["a"], "nodeName": "n1",
+                    "conditions": { "ready": true, "serving": true, "terminating": true },
+                    "targetRef": { "kind": "Pod", "name": "a", "uid": "b" }
+                }]
+            }"#,
+        );
+        assert_eq!(empty, EndpointSlice::default());
         let nothing = Endpoint {
             address: None,
             pod: None,
@@ -121,17 +133,22 @@ mod tests {
             serving: true,
             terminating: false,
         };
-        assert_eq!(read(r#"{ "endpoints": [{}] }"#).endpoints, [nothing]);
+        let slice: EndpointSlice = read(r#"{ "endpoints": [{}], "ports": [{}] }"#);
+        assert_eq!(slice.endpoints, [nothing]);
+        let any = EndpointPort { name: Name::default(), port: None, protocol: Protocol::Tcp };
+        assert_eq!(slice.ports, [any]);
     }
 
     #[test]
     fn an_endpoint_has_its_pod_its_address_and_its_readiness() {
-        let slice = read(
+        let slice: EndpointSlice = read(
             r#"{
                 "metadata": { "labels": {
                     "kubernetes.io/service-name": "cart",
                     "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"
                 } },
+                "addressType": "IPv6",
+                "ports": [{ "name": "web", "port": 8080, "protocol": "TCP" }],
                 "endpoints": [{
                     "addresses": ["10.244.1.7"],
                     "nodeName": "n1",
@@ -140,17 +157,22 @@ mod tests {
                 }]
             }"#,
         );
-        let pod = Some(PodRef { name: "cart-1".into(), uid: "u1".into() });
-        let address = Some([10, 244, 1, 7].into());
-        assert_eq!((slice.service.as_deref(), slice.managed), (Some("cart"), true));
         let endpoint = Endpoint {
-            address,
-            pod,
+            address: Some([10, 244, 1, 7].into()),
+            pod: Some(PodRef { name: "cart-1".into(), uid: "u1".into() }),
             node: Some("n1".into()),
             ready: false,
             serving: false,
             terminating: false,
         };
-        assert_eq!(slice.endpoints, [endpoint]);
+        let port = EndpointPort { name: "web".into(), port: Some(8080), protocol: Protocol::Tcp };
+        let expected = EndpointSlice {
+            service: Some("cart".into()),
+            managed: true,
+            family: Some(IpFamily::V6),
+            ports: vec![port],
+            endpoints: vec![endpoint],
+        };
+        assert_eq!(slice, expected);
     }
 }

@@ -1,66 +1,198 @@
 //! Pods as the API sends them.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::seen::Watched;
-use crate::model::{Labels, Pod, Uid};
+use super::field::{Condition, Text, or_default, protocol};
+use super::object::{Metadata, Object, Watched};
+use crate::model::{Name, Pod, Ports, Status};
 
 #[derive(Deserialize)]
-pub(crate) struct Wire {
-    #[serde(default)]
-    metadata: Metadata,
-    #[serde(default)]
-    status: Status,
+pub(crate) struct Wire<'a> {
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    metadata: Metadata<'a>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    spec: Spec<'a>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    status: PodStatus<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
-    uid: Option<Uid>,
-    labels: Option<Labels>,
-    deletion_timestamp: Option<IgnoredAny>,
+struct Spec<'a> {
+    node_name: Option<Name>,
+    host_network: Option<bool>,
+    #[serde(borrow)]
+    containers: Option<Vec<Container<'a>>>,
+    #[serde(borrow)]
+    init_containers: Option<Vec<Container<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Container<'a> {
+    #[serde(borrow)]
+    ports: Option<Vec<Port<'a>>>,
+    #[serde(borrow)]
+    restart_policy: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port<'a> {
+    name: Option<Name>,
+    container_port: Option<u16>,
+    #[serde(borrow)]
+    protocol: Option<Text<'a>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
-    phase: Option<String>,
-    #[serde(rename = "podIPs")]
-    pod_ips: Option<Vec<PodIp>>,
-    conditions: Option<Vec<Condition>>,
+struct PodStatus<'a> {
+    #[serde(borrow)]
+    phase: Option<Text<'a>>,
+    #[serde(borrow, rename = "podIPs")]
+    pod_ips: Option<Vec<PodIp<'a>>>,
+    #[serde(borrow)]
+    conditions: Option<Vec<Condition<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct PodIp {
-    ip: Option<String>,
+struct PodIp<'a> {
+    #[serde(borrow)]
+    ip: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
-struct Condition {
-    r#type: Option<String>,
-    status: Option<String>,
+impl<'a> Object<'a> for Wire<'a> {
+    fn metadata(&self) -> &Metadata<'a> {
+        &self.metadata
+    }
 }
 
 impl Watched for Pod {
-    type Wire = Wire;
+    type Wire<'a> = Wire<'a>;
 }
 
-impl From<Wire> for Pod {
-    fn from(Wire { metadata, status }: Wire) -> Self {
+impl From<Wire<'_>> for Pod {
+    fn from(Wire { metadata, spec, status }: Wire<'_>) -> Self {
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
-        let is_ready = |condition: &Condition| {
-            condition.r#type.as_deref() == Some("Ready")
-                && condition.status.as_deref() == Some("True")
-        };
+        let is_ready =
+            |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
         Self {
+            daemon_set: metadata.controller("DaemonSet"),
             uid: metadata.uid.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
+            node: spec.node_name.filter(|name| !name.is_empty()),
             addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
+            ports: ports(spec.containers, spec.init_containers),
+            host_network: spec.host_network.unwrap_or_default(),
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             ready: status.conditions.is_some_and(|all| all.iter().any(is_ready)),
             terminating: metadata.deletion_timestamp.is_some(),
-            ..Self::default()
+        }
+    }
+}
+
+/// Returns the named ports, in the order in which the endpoint controller looks them up: those
+/// of an init container count while it runs beside the others.
+fn ports(all: Option<Vec<Container<'_>>>, init: Option<Vec<Container<'_>>>) -> Ports {
+    let stays = |one: &Container<'_>| one.restart_policy.as_deref() == Some("Always");
+    let sidecars = init.into_iter().flatten().filter(stays);
+    let containers = all.into_iter().flatten().chain(sidecars);
+    let named = |port: Port<'_>| {
+        let name = port.name.filter(|name| !name.is_empty())?;
+        Some((name, port.container_port?, protocol(port.protocol.as_deref())))
+    };
+    let named = containers.flat_map(|one| one.ports.unwrap_or_default()).filter_map(named);
+    Ports::new(named.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Protocol;
+    use crate::watch::object::tests::{absent, read};
+
+    #[test]
+    fn every_field_may_be_absent_or_null() {
+        let empty = absent::<Pod>(
+            r#"{
+                "metadata": { "uid": "", "labels": {}, "deletionTimestamp": "2026-07-01T12:00:00Z",
+                    "ownerReferences": [{ "kind": "a", "name": "b", "controller": true }] },
+                "spec": { "nodeName": "", "hostNetwork": false, "containers": [
+                    { "ports": [{ "name": "web", "containerPort": 1, "protocol": "TCP" }] }
+                ], "initContainers": [{ "ports": [], "restartPolicy": "Always" }] },
+                "status": { "phase": "", "podIPs": [{ "ip": "a" }],
+                    "conditions": [{ "type": "", "status": "" }] }
+            }"#,
+        );
+        assert_eq!(empty, Pod::default());
+    }
+
+    #[test]
+    fn a_running_pod_has_its_node_its_addresses_and_its_named_ports() {
+        let pod: Pod = read(
+            r#"{
+                "metadata": { "uid": "u1", "labels": { "app": "cart" }, "ownerReferences": [
+                    { "kind": "DaemonSet", "name": "cart", "controller": true }
+                ] },
+                "spec": { "nodeName": "n1", "hostNetwork": true, "containers": [{ "ports": [
+                    { "name": "dns", "containerPort": 53, "protocol": "UDP" },
+                    { "containerPort": 9 },
+                    { "name": "web", "containerPort": 8080 }
+                ] }], "initContainers": [
+                    { "ports": [{ "name": "proxy", "containerPort": 1 }], "restartPolicy": "Always" },
+                    { "ports": [{ "name": "setup", "containerPort": 2 }] }
+                ] },
+                "status": { "phase": "Running", "podIPs": [{ "ip": "10.244.1.7" }, { "ip": "fd00::7" }],
+                    "conditions": [{ "type": "PodScheduled", "status": "True" },
+                        { "type": "Ready", "status": "True" }] }
+            }"#,
+        );
+        let ports = [("dns", Protocol::Udp), ("web", Protocol::Tcp), ("proxy", Protocol::Tcp)];
+        let numbers = ports.map(|(name, protocol)| pod.ports.number(name, protocol));
+        assert_eq!(numbers, [Some(53), Some(8080), Some(1)]);
+        assert_eq!(pod.ports.number("setup", Protocol::Tcp), None);
+        let expected = Pod {
+            uid: "u1".into(),
+            labels: [("app", "cart")].into(),
+            node: Some("n1".into()),
+            addresses: ["10.244.1.7", "fd00::7"]
+                .map(|ip| ip.parse().unwrap())
+                .into_iter()
+                .collect(),
+            ports: pod.ports.clone(),
+            daemon_set: Some("cart".into()),
+            host_network: true,
+            ready: true,
+            ..Pod::default()
+        };
+        assert_eq!(pod, expected);
+    }
+
+    #[test]
+    fn only_a_controller_that_is_a_daemon_set_counts() {
+        for (owner, daemon_set) in [
+            (r#"{ "kind": "DaemonSet", "name": "a", "controller": true }"#, Some("a")),
+            (r#"{ "kind": "DaemonSet", "name": "a", "controller": false }"#, None),
+            (r#"{ "kind": "DaemonSet", "name": "a" }"#, None),
+            (r#"{ "kind": "ReplicaSet", "name": "a", "controller": true }"#, None),
+        ] {
+            let json = format!(r#"{{ "metadata": {{ "ownerReferences": [{owner}] }} }}"#);
+            assert_eq!(read::<Pod>(&json).daemon_set.as_deref(), daemon_set, "{owner}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_goes_or_has_ended_says_so() {
+        for (phase, ended) in
+            [("Pending", false), ("Running", false), ("Succeeded", true), ("Failed", true)]
+        {
+            let json = format!(
+                r#"{{ "metadata": {{ "deletionTimestamp": "2026-07-01T12:00:00Z" }},
+                    "status": {{ "phase": "{phase}" }} }}"#
+            );
+            let pod: Pod = read(&json);
+            assert_eq!((pod.ended, pod.terminating, pod.ready), (ended, true, false), "{phase}");
         }
     }
 }

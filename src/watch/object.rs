@@ -1,0 +1,403 @@
+//! API objects whose decoding cannot fail.
+//!
+//! One bad field of one object must neither blind its kind nor lose the object: its key stays
+//! known, and the error goes with it. A good object, which practically every one is, is read in
+//! one pass; only what cannot be read so is read again.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::field::{Moment, Text, or_default};
+use super::trouble::{Trouble, one_line};
+use crate::model::{Fact, Key, Labels, Name, Uid};
+
+/// A fact that is made of an API object.
+///
+/// The JSON is read by an own slim type, in which every field may be absent or `null`.
+pub(crate) trait Watched: Fact {
+    /// The object as JSON, with nothing but what is needed.
+    type Wire<'a>: Object<'a> + Into<Self>;
+}
+
+/// An object as JSON.
+pub(crate) trait Object<'a>: Deserialize<'a> {
+    /// What it has in common with those of other kinds.
+    fn metadata(&self) -> &Metadata<'a>;
+}
+
+/// What is read of `metadata`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata<'a> {
+    name: Option<Name>,
+    namespace: Option<Name>,
+    #[serde(borrow)]
+    resource_version: Option<Text<'a>>,
+    pub(super) uid: Option<Uid>,
+    pub(super) labels: Option<Labels>,
+    pub(super) creation_timestamp: Option<Moment>,
+    pub(super) deletion_timestamp: Option<IgnoredAny>,
+    #[serde(borrow)]
+    owner_references: Option<Vec<Owner<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Owner<'a> {
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    name: Option<Name>,
+    controller: Option<bool>,
+}
+
+impl Metadata<'_> {
+    /// Returns the name of the controlling owner, when it is of `kind`.
+    pub(super) fn controller(&self, kind: &str) -> Option<Name> {
+        let owners = self.owner_references.iter().flatten();
+        let mut controllers = owners.filter(|owner| owner.controller == Some(true));
+        controllers.find(|owner| owner.kind.as_deref() == Some(kind))?.name.clone()
+    }
+}
+
+/// One object of a list or a watch: its key, and its fact if that can be decoded.
+#[derive(Debug)]
+pub(super) struct Seen<T> {
+    pub(super) key: Key,
+    /// `metadata.resourceVersion`; empty when it cannot be read.
+    pub(super) version: String,
+    pub(super) fact: Result<T, String>,
+}
+
+impl<T: Watched> Seen<T> {
+    fn new(wire: T::Wire<'_>) -> Self {
+        let Metadata { name, namespace, resource_version, .. } = wire.metadata();
+        let key = Key {
+            namespace: namespace.clone().unwrap_or_default(),
+            name: name.clone().unwrap_or_default(),
+        };
+        let version = resource_version.as_deref().unwrap_or_default().to_owned();
+        if key.name.is_empty() {
+            return Self { key, version, fact: Err("metadata.name is absent".to_owned()) };
+        }
+        Self { key, version, fact: Ok(wire.into()) }
+    }
+
+    /// Saves of an object what can be saved.
+    fn undecoded(raw: &RawValue, error: serde_json::Error) -> Self {
+        let Head { metadata } = serde_json::from_str(raw.get()).unwrap_or_default();
+        let key =
+            Key::new(metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());
+        let version = metadata.resource_version.unwrap_or_default();
+        Self { key, version, fact: Err(error.to_string()) }
+    }
+
+    fn read(raw: &RawValue) -> Self {
+        match serde_json::from_str(raw.get()) {
+            Ok(wire) => Self::new(wire),
+            Err(error) => Self::undecoded(raw, error),
+        }
+    }
+}
+
+/// What even an undecodable object, a bookmark and a list have.
+#[derive(Default, Deserialize)]
+struct Head {
+    metadata: Identity,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Identity {
+    name: Option<String>,
+    namespace: Option<String>,
+    resource_version: Option<String>,
+    r#continue: Option<String>,
+    annotations: Option<Annotations>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "k8s.io/initial-events-end")]
+    initial_events_end: Option<String>,
+}
+
+/// A `Status` object: the API server's refusal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Status {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) code: u16,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) message: String,
+    details: Option<Details>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    retry_after_seconds: Option<u64>,
+}
+
+impl Status {
+    /// Returns how long it asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.details.as_ref()?.retry_after_seconds?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}
+
+impl From<Status> for Trouble {
+    fn from(status: Status) -> Self {
+        let (code, retry_after) = (status.code, status.retry_after());
+        Self::Refused { code, message: one_line(&status.message), retry_after }
+    }
+}
+
+/// One line of a watch.
+#[derive(Debug)]
+pub(super) enum Line<T> {
+    /// An object was made or changed.
+    Put(Seen<T>),
+    /// An object was deleted.
+    Gone(Seen<T>),
+    /// Nothing happened up to `version`.
+    Bookmark {
+        /// The version of the whole kind.
+        version: String,
+        /// Whether every object that there was has been sent.
+        complete: bool,
+    },
+    /// The API server ends the watch.
+    Refused(Status),
+}
+
+/// In any order of its fields: some proxies sort them, and then `object` comes first.
+#[derive(Deserialize)]
+struct Event<'a, O> {
+    #[serde(borrow)]
+    r#type: Text<'a>,
+    object: O,
+}
+
+impl<T: Watched> Line<T> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is no event of a watch; an undecodable object is none of these errors.
+    pub(super) fn read(line: &[u8]) -> serde_json::Result<Self> {
+        let error = match serde_json::from_slice::<Event<'_, T::Wire<'_>>>(line) {
+            Ok(event) => match &*event.r#type {
+                "ADDED" | "MODIFIED" => return Ok(Self::Put(Seen::new(event.object))),
+                "DELETED" => return Ok(Self::Gone(Seen::new(event.object))),
+                _ => None,
+            },
+            Err(error) => Some(error),
+        };
+        let event = serde_json::from_slice::<Event<'_, &RawValue>>(line)?;
+        let object = event.object.get();
+        match (&*event.r#type, error) {
+            ("BOOKMARK", _) => {
+                let Head { metadata } = serde_json::from_str(object)?;
+                let end = metadata.annotations.and_then(|all| all.initial_events_end);
+                Ok(Self::Bookmark {
+                    version: metadata.resource_version.unwrap_or_default(),
+                    complete: end.as_deref() == Some("true"),
+                })
+            }
+            ("ERROR", _) => serde_json::from_str(object).map(Self::Refused),
+            ("DELETED", Some(error)) => Ok(Self::Gone(Seen::undecoded(event.object, error))),
+            ("ADDED" | "MODIFIED", Some(error)) => {
+                Ok(Self::Put(Seen::undecoded(event.object, error)))
+            }
+            (other, _) => {
+                let expected = &"a type of watch event";
+                let found = serde::de::Unexpected::Str(other);
+                Err(serde::de::Error::invalid_value(found, expected))
+            }
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub(super) objects: Vec<Seen<T>>,
+    /// The version of the whole list; empty when the server gives none.
+    pub(super) version: String,
+    /// Where the next page begins; absent after the last.
+    pub(super) next: Option<String>,
+}
+
+impl<T: Watched> Page<T> {
+    /// Reads a page.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is no list; an undecodable object is none of these errors.
+    pub(super) fn read(body: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct List<'a> {
+            metadata: Identity,
+            #[serde(borrow, default)]
+            items: Option<Vec<&'a RawValue>>,
+        }
+        let List { metadata, items } = serde_json::from_slice(body)?;
+        Ok(Self {
+            objects: items.into_iter().flatten().map(Seen::read).collect(),
+            version: metadata.resource_version.unwrap_or_default(),
+            next: metadata.r#continue.filter(|token| !token.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::{EndpointSlice, Pod};
+
+    /// Returns the fact of a decodable object.
+    pub(crate) fn read<T: Watched>(json: &str) -> T {
+        serde_json::from_str::<T::Wire<'_>>(json).map(Into::into).expect(json)
+    }
+
+    /// Takes one field after the other out of `full`, and makes it `null`, each of which has to
+    /// be readable; returns the fact of an object without any field.
+    pub(crate) fn absent<T: Watched>(full: &str) -> T {
+        let full: Value = serde_json::from_str(full).expect(full);
+        let mut fields = Vec::new();
+        pointers(&full, String::new(), &mut fields);
+        assert!(fields.len() > 1, "{fields:?}");
+        for field in fields {
+            let (parent, name) = field.rsplit_once('/').unwrap();
+            let mut without = full.clone();
+            if let Some(object) = without.pointer_mut(parent).and_then(Value::as_object_mut) {
+                object.remove(&name.replace("~1", "/"));
+                read::<T>(&without.to_string());
+                let mut null = full.clone();
+                *null.pointer_mut(&field).unwrap() = Value::Null;
+                // No label has the value null, and the API server refuses to write one.
+                if !parent.ends_with("abels") {
+                    read::<T>(&null.to_string());
+                }
+            }
+        }
+        read("{}")
+    }
+
+    fn pointers(value: &Value, at: String, all: &mut Vec<String>) {
+        let children: Vec<(String, &Value)> = match value {
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.replace('/', "~1"), value)).collect()
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().map(|(n, item)| (n.to_string(), item)).collect()
+            }
+            _ => return,
+        };
+        for (name, child) in children {
+            let at = format!("{at}/{name}");
+            pointers(child, at.clone(), all);
+            all.push(at);
+        }
+    }
+
+    #[test]
+    fn an_undecodable_object_keeps_its_key_and_spoils_no_other() {
+        let body = r#"{
+            "kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1",
+            "metadata": { "resourceVersion": "7", "continue": "more" },
+            "items": [
+                { "metadata": { "namespace": "shop", "name": "good" }, "endpoints": null },
+                { "metadata": { "namespace": "shop", "name": "bad", "resourceVersion": "3" },
+                    "endpoints": "none" },
+                { "metadata": 1 },
+                { "metadata": { "namespace": "shop" } }
+            ]
+        }"#;
+        let page: Page<EndpointSlice> = Page::read(body.as_bytes()).unwrap();
+        let seen = page.objects.iter().map(|seen| (seen.key.to_string(), seen.fact.is_ok()));
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            [
+                ("shop/good".to_owned(), true),
+                ("shop/bad".to_owned(), false),
+                (String::new(), false),
+                ("shop/".to_owned(), false)
+            ]
+        );
+        let error = page.objects[1].fact.as_ref().unwrap_err();
+        assert!(error.starts_with("invalid type: string \"none\", expected a sequence"), "{error}");
+        assert_eq!(page.objects[1].version, "3");
+        assert_eq!((&*page.version, page.next.as_deref()), ("7", Some("more")));
+    }
+
+    #[test]
+    fn the_last_page_has_no_next_and_null_items_are_none() {
+        for body in [
+            r#"{ "metadata": { "resourceVersion": "7", "continue": "" }, "items": null }"#,
+            r#"{ "metadata": { "resourceVersion": "7" } }"#,
+        ] {
+            let page: Page<Pod> = Page::read(body.as_bytes()).unwrap();
+            assert_eq!((page.objects.len(), page.next), (0, None), "{body}");
+        }
+        assert!(Page::<Pod>::read(br#"{ "items": [] }"#).is_err());
+        assert!(Page::<Pod>::read(b"<html>").is_err());
+    }
+
+    fn line(event: &Value) -> String {
+        match Line::<Pod>::read(event.to_string().as_bytes()) {
+            Ok(Line::Put(seen)) => {
+                format!("put {} {} {}", seen.key, seen.version, seen.fact.is_ok())
+            }
+            Ok(Line::Gone(seen)) => {
+                format!("gone {} {} {}", seen.key, seen.version, seen.fact.is_ok())
+            }
+            Ok(Line::Bookmark { version, complete }) => format!("bookmark {version} {complete}"),
+            Ok(Line::Refused(status)) => {
+                format!("refused {} {} {:?}", status.code, status.message, status.retry_after())
+            }
+            Err(_) => "error".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_line_is_an_object_a_bookmark_or_a_refusal() {
+        let metadata = json!({ "namespace": "shop", "name": "a", "resourceVersion": "3" });
+        let good = json!({ "metadata": metadata });
+        let bad = json!({ "metadata": metadata, "spec": 7 });
+        let end = json!({ "k8s.io/initial-events-end": "true", "a": "b" });
+        let status = json!({
+            "kind": "Status", "metadata": {}, "status": "Failure", "message": "too old",
+            "reason": "Expired", "code": 410, "details": { "retryAfterSeconds": 7 },
+        });
+        for (ty, object, expected) in [
+            ("ADDED", &good, "put shop/a 3 true"),
+            ("MODIFIED", &good, "put shop/a 3 true"),
+            ("DELETED", &good, "gone shop/a 3 true"),
+            ("ADDED", &bad, "put shop/a 3 false"),
+            ("DELETED", &bad, "gone shop/a 3 false"),
+            ("BOOKMARK", &json!({ "metadata": { "resourceVersion": "9" } }), "bookmark 9 false"),
+            (
+                "BOOKMARK",
+                &json!({
+                    "metadata": { "resourceVersion": "9", "annotations": end },
+                    "spec": { "containers": null }, "status": {},
+                }),
+                "bookmark 9 true",
+            ),
+            ("ERROR", &status, "refused 410 too old Some(7s)"),
+            ("ERROR", &json!({ "code": null }), "refused 0  None"),
+            ("CHANGED", &good, "error"),
+            ("ADDED", &json!(7), "put   false"),
+        ] {
+            // serde_json writes fields in alphabetic order: `object` comes before `type`.
+            assert_eq!(line(&json!({ "type": ty, "object": object })), expected, "{ty} {object}");
+        }
+        assert_eq!(line(&json!({ "kind": "Status", "code": 500 })), "error");
+    }
+}
