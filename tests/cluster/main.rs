@@ -1,1 +1,135 @@
-fn main() {}
+//! The real cluster, and the scenarios that are shown on it: `make e2e`, `make cluster`.
+//!
+//! `e2e [NAME…]` runs the scenarios whose name contains one of the words, or all; `--list` names them, `--stay` starts
+//! a cluster and leaves it until Ctrl-C, `--down` ends those.
+
+#![allow(dead_code)] // Until the scenarios use all of it.
+#![allow(clippy::disallowed_methods)] // The rule is the exporter's: the test bed starts a cluster's programs.
+
+mod api;
+mod cluster;
+mod confine;
+mod control_plane;
+mod fault;
+mod image;
+mod lab;
+mod node;
+mod pki;
+mod plan;
+mod program;
+mod scenario;
+mod tools;
+mod wait;
+
+use std::env;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{Cluster, Options};
+use crate::confine::word;
+use crate::scenario::Scenario;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--quiet").collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [word::FIRST, ..] => confine::first(&args[1..]),
+        [word::INSIDE, "--stay"] => stay(),
+        [word::INSIDE, ..] => run(&chosen(&words[1..])),
+        [word::JANITOR, owner] => confine::janitor(owner),
+        [word::NODE, name, folder] => node::hold(name, folder),
+        ["--down"] => confine::down(),
+        ["--list"] => {
+            scenario::all().iter().for_each(|scenario| println!("{}", scenario.name));
+            ExitCode::SUCCESS
+        }
+        words if words != ["--stay"] && chosen(words).is_empty() => {
+            eprintln!("e2e: no scenario has any of {words:?} in its name: `--list` names them");
+            ExitCode::FAILURE
+        }
+        _ => confine::outside(&args),
+    }
+}
+
+/// The scenarios whose name contains one of the words; all without a word.
+fn chosen(words: &[&str]) -> Vec<Scenario> {
+    let mut all = scenario::all();
+    all.retain(|scenario| {
+        words.is_empty() || words.iter().any(|word| scenario.name.contains(word))
+    });
+    all
+}
+
+/// Shows the scenarios on one cluster, one after the other.
+fn run(scenarios: &[Scenario]) -> ExitCode {
+    let started = Instant::now();
+    println!("\nrunning {} scenarios", scenarios.len());
+    let cluster = start();
+    let mut failed = Vec::new();
+    for scenario in scenarios {
+        let began = Instant::now();
+        println!("test {} ...", scenario.name);
+        let shown = catch_unwind(AssertUnwindSafe(|| {
+            (scenario.show)(&cluster);
+            assert_eq!(cluster.broken(), None);
+        }));
+        let took = began.elapsed().as_secs_f64();
+        if shown.is_ok() {
+            println!("test {} ... ok ({took:.1} s)", scenario.name);
+        } else {
+            println!("test {} ... FAILED ({took:.1} s)", scenario.name);
+            cluster.show();
+            failed.push(scenario.name);
+        }
+    }
+    for name in &failed {
+        println!("failed: {name}");
+    }
+    let (passed, verdict) =
+        (scenarios.len() - failed.len(), if failed.is_empty() { "ok" } else { "FAILED" });
+    println!(
+        "test result: {verdict}. {passed} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
+        failed.len(),
+        scenario::all().len() - scenarios.len(),
+        started.elapsed().as_secs_f64()
+    );
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Starts the cluster; its logs are shown when that fails.
+fn start() -> Cluster {
+    let lab = confine::lab();
+    let (logs, started) = (lab.logs(), Instant::now());
+    match catch_unwind(|| Cluster::start(lab, &Options::default())) {
+        Ok(cluster) => {
+            println!("cluster ready in {:.1} s", started.elapsed().as_secs_f64());
+            cluster
+        }
+        Err(_) => {
+            program::show_logs(&logs, 15);
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Starts a cluster for a person, and leaves it until somebody ends it.
+fn stay() -> ExitCode {
+    let cluster = start();
+    let folder = cluster.lab.folder();
+    let marked = fs::write(folder.join("stays"), "");
+    marked.expect("the lab's folder can be written");
+    println!("{}", cluster.kubectl(&["get", "nodes,pods", "-A", "-o", "wide"]));
+    println!("logs: {}", cluster.lab.logs().display());
+    println!("to enter it: {}", cluster.entrance());
+    println!("Ctrl-C ends it, or `make cluster-down`");
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        if let Some(broken) = cluster.broken() {
+            eprintln!("{broken}: see its log");
+            thread::sleep(Duration::from_secs(60));
+        }
+    }
+}

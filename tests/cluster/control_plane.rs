@@ -1,0 +1,135 @@
+//! The control plane: etcd and the API server, controllers, scheduler, all on the lab's own address.
+
+use std::path::Path;
+
+use crate::pki::Pki;
+use crate::plan::{API_IP, POD_RANGE, SERVICE_RANGE};
+use crate::program::Program;
+use crate::tools::Tools;
+
+const ETCD: &str = "http://127.0.0.1:2379";
+
+/// A component of the control plane.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Component {
+    /// kube-apiserver.
+    ApiServer,
+    /// kube-controller-manager.
+    ControllerManager,
+    /// kube-scheduler.
+    Scheduler,
+}
+
+/// What of it a test may choose.
+#[derive(Clone, Debug)]
+pub(crate) struct Flags {
+    /// The length of a node's pod CIDR.
+    pub(crate) node_cidr_mask: u8,
+    /// More arguments of kube-apiserver.
+    pub(crate) api_server: Vec<String>,
+    /// More arguments of kube-controller-manager.
+    pub(crate) controller_manager: Vec<String>,
+}
+
+/// Its programs.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    internet: Program,
+    etcd: Program,
+    api_server: Program,
+    controller_manager: Program,
+    scheduler: Program,
+}
+
+impl ControlPlane {
+    /// Starts all of it; controllers end where no API server answers, so `ready` has to wait for that.
+    pub(crate) fn start(
+        (lab, logs): (&Path, &Path),
+        (tools, pki): (&Tools, &Pki),
+        flags: &Flags,
+        ready: impl FnOnce(),
+    ) -> Self {
+        let corefile = crate::tools::source("tests/cluster/files/internet.corefile");
+        let internet = vec![tools.path("coredns"), "-conf".into(), corefile.display().to_string()];
+        let internet = Program::start(logs, "internet", internet);
+        let etcd = vec![
+            tools.path("etcd"),
+            format!("--data-dir={}", lab.join("etcd").display()),
+            "--unsafe-no-fsync".into(),
+            "--log-level=warn".into(),
+            format!("--listen-client-urls={ETCD}"),
+            format!("--advertise-client-urls={ETCD}"),
+            "--listen-peer-urls=http://127.0.0.1:2380".into(),
+        ];
+        let etcd = Program::start(logs, "etcd", etcd);
+        let mut api_server = api_server(tools, pki);
+        api_server.extend(flags.api_server.iter().cloned());
+        let api_server = Program::start(logs, "kube-apiserver", api_server);
+        ready();
+        let mut controllers = vec![tools.path("kube-controller-manager")];
+        controllers.extend(user(pki, "controller-manager"));
+        controllers.extend([
+            "--use-service-account-credentials".into(),
+            format!("--service-account-private-key-file={}", pki.path("accounts.key")),
+            format!("--root-ca-file={}", pki.path("ca.crt")),
+            format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+            "--allocate-node-cidrs".into(),
+            format!("--cluster-cidr={POD_RANGE}"),
+            format!("--node-cidr-mask-size={}", flags.node_cidr_mask),
+        ]);
+        controllers.extend(flags.controller_manager.iter().cloned());
+        let controller_manager = Program::start(logs, "kube-controller-manager", controllers);
+        let mut scheduler = vec![tools.path("kube-scheduler")];
+        scheduler.extend(user(pki, "scheduler"));
+        let scheduler = Program::start(logs, "kube-scheduler", scheduler);
+        Self { internet, etcd, api_server, controller_manager, scheduler }
+    }
+
+    /// The program of a component.
+    pub(crate) fn program(&self, component: Component) -> &Program {
+        match component {
+            Component::ApiServer => &self.api_server,
+            Component::ControllerManager => &self.controller_manager,
+            Component::Scheduler => &self.scheduler,
+        }
+    }
+
+    /// Every program.
+    pub(crate) fn programs(&self) -> [&Program; 5] {
+        [&self.internet, &self.etcd, &self.api_server, &self.controller_manager, &self.scheduler]
+    }
+}
+
+fn api_server(tools: &Tools, pki: &Pki) -> Vec<String> {
+    vec![
+        tools.path("kube-apiserver"),
+        format!("--etcd-servers={ETCD}"),
+        format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+        format!("--advertise-address={API_IP}"),
+        "--bind-address=0.0.0.0".into(),
+        "--allow-privileged".into(),
+        "--authorization-mode=Node,RBAC".into(),
+        format!("--tls-cert-file={}", pki.path("apiserver.crt")),
+        format!("--tls-private-key-file={}", pki.path("apiserver.key")),
+        format!("--client-ca-file={}", pki.path("ca.crt")),
+        // Without these the controllers find no configuration for requests that came through a proxy, and end.
+        format!("--requestheader-client-ca-file={}", pki.path("ca.crt")),
+        "--requestheader-allowed-names=front-proxy".into(),
+        "--requestheader-username-headers=X-Remote-User".into(),
+        format!("--kubelet-client-certificate={}", pki.path("kubelet-client.crt")),
+        format!("--kubelet-client-key={}", pki.path("kubelet-client.key")),
+        "--kubelet-preferred-address-types=InternalIP".into(),
+        "--service-account-issuer=https://kubernetes.default.svc".into(),
+        format!("--service-account-key-file={}", pki.path("accounts.pub")),
+        format!("--service-account-signing-key-file={}", pki.path("accounts.key")),
+    ]
+}
+
+/// The arguments by which a component is a user of the API.
+fn user(pki: &Pki, name: &str) -> Vec<String> {
+    let file = pki.kubeconfig(name);
+    let flags = ["--kubeconfig", "--authentication-kubeconfig", "--authorization-kubeconfig"];
+    let mut arguments: Vec<String> = flags.iter().map(|flag| format!("{flag}={file}")).collect();
+    arguments.push("--leader-elect=false".into());
+    arguments
+}

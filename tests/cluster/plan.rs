@@ -1,0 +1,35 @@
+//! The lab's addresses.
+
+/// The bridge on which the control plane and the nodes meet.
+pub(crate) const UNDERLAY: &str = "underlay";
+
+/// The control plane's address on it.
+pub(crate) const API_IP: &str = "10.99.0.1";
+
+/// The API server.
+pub(crate) const API_URL: &str = "https://10.99.0.1:6443";
+
+/// The Services' addresses.
+pub(crate) const SERVICE_RANGE: &str = "10.96.0.0/16";
+
+/// The API server's Service.
+pub(crate) const KUBERNETES_IP: &str = "10.96.0.1";
+
+/// The DNS Service.
+pub(crate) const DNS_IP: &str = "10.96.0.10";
+
+/// The pods' addresses.
+pub(crate) const POD_RANGE: &str = "10.244.0.0/16";
+
+/// What stands for the internet: a resolver on an address for documentation.
+pub(crate) const INTERNET_IP: &str = "192.0.2.53";
+
+/// The name of a node, the first is 0.
+pub(crate) fn node_name(index: usize) -> String {
+    format!("n{}", index + 1)
+}
+
+/// The address of a node, the first is 0.
+pub(crate) fn node_ip(index: usize) -> String {
+    format!("10.99.0.{}", index + 11)
+}

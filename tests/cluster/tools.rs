@@ -1,0 +1,109 @@
+//! Where the programs of the test bed are, and the images made of them.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::image::Image;
+use crate::program::run;
+
+/// The names of the images, as manifests write them.
+pub(crate) mod image {
+    pub(crate) const PAUSE: &str = "docker.io/testbed/pause:1";
+    pub(crate) const COREDNS: &str = "docker.io/testbed/coredns:1";
+    pub(crate) const BUSYBOX: &str = "docker.io/testbed/busybox:1";
+    pub(crate) const NETVITALS: &str = "docker.io/netvitals/netvitals:dev";
+}
+
+/// The programs of busybox that workloads use.
+const APPLETS: &[&str] =
+    &["sh", "cat", "echo", "grep", "httpd", "ls", "nc", "nslookup", "ping", "sleep", "true", "wc"];
+
+/// The folders with the built programs.
+#[derive(Clone, Debug)]
+pub(crate) struct Tools {
+    folders: Vec<PathBuf>,
+}
+
+impl Tools {
+    /// Asks the script that builds them; a moment when they are built.
+    pub(crate) fn find() -> Self {
+        let script = source("tests/tools/build");
+        let families = ["etcd", "kubernetes", "coredns", "prometheus"];
+        let words: Vec<String> = [script.display().to_string()]
+            .into_iter()
+            .chain(families.iter().map(|family| (*family).to_owned()))
+            .collect();
+        Self { folders: run(&words).lines().map(PathBuf::from).collect() }
+    }
+
+    /// The path of a program.
+    ///
+    /// # Panics
+    ///
+    /// Panics when no folder has it.
+    pub(crate) fn path(&self, program: &str) -> String {
+        let found =
+            self.folders.iter().map(|folder| folder.join(program)).find(|path| path.exists());
+        found
+            .unwrap_or_else(|| panic!("no {program} in {:?}: run `make tools`", self.folders))
+            .display()
+            .to_string()
+    }
+
+    /// The search path that has them all.
+    pub(crate) fn search_path(&self) -> String {
+        let mut all: Vec<String> =
+            self.folders.iter().map(|folder| folder.display().to_string()).collect();
+        all.extend(env::var("PATH"));
+        all.join(":")
+    }
+
+    /// Makes the images in `folder`; netvitals' own where its binary is there.
+    pub(crate) fn images(&self, folder: &Path) -> Vec<PathBuf> {
+        std::fs::create_dir_all(folder).expect("the lab's folder can be written");
+        let pause = folder.join("pause");
+        let source = source("tests/cluster/files/pause.c").display().to_string();
+        run(&["gcc", "-static", "-Os", "-s", "-o", &pause.display().to_string(), &source]);
+        let mut images = vec![
+            Image {
+                name: image::PAUSE,
+                entrypoint: &["/pause"],
+                programs: vec![(pause, "/pause")],
+                links: Vec::new(),
+            },
+            Image {
+                name: image::COREDNS,
+                entrypoint: &["/coredns"],
+                programs: vec![(PathBuf::from(self.path("coredns")), "/coredns")],
+                links: Vec::new(),
+            },
+            Image {
+                name: image::BUSYBOX,
+                entrypoint: &["/bin/sh"],
+                programs: vec![(PathBuf::from("/bin/busybox"), "/bin/busybox")],
+                links: APPLETS.iter().map(|applet| ("busybox", format!("/bin/{applet}"))).collect(),
+            },
+        ];
+        if let Some(binary) = netvitals() {
+            images.push(Image {
+                name: image::NETVITALS,
+                entrypoint: &["/netvitals"],
+                programs: vec![(binary, "/netvitals")],
+                links: Vec::new(),
+            });
+        }
+        images.iter().map(|image| image.write(folder)).collect()
+    }
+}
+
+/// The static binary that `make image` made, named by `NETVITALS_BINARY`.
+pub(crate) fn netvitals() -> Option<PathBuf> {
+    let named = env::var_os("NETVITALS_BINARY")?;
+    let path = source(Path::new(&named));
+    path.exists().then_some(path)
+}
+
+/// A path in the checkout.
+pub(crate) fn source(path: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
