@@ -15,15 +15,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::family::{Desc, Family, Rows};
+use crate::http::health::{self, Health};
 use crate::http::metrics::{self, Metrics};
-use crate::http::plan;
+use crate::http::{Limits, Server, plan};
 use crate::model::{Change, Settings};
 use crate::owner::Owner;
 use crate::plan::{Book, roster};
 use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
 use crate::task::{self, Task, Uptime, supervise};
-use crate::{check, http, watch as api};
+use crate::{check, watch as api};
 
 /// How the cluster role runs.
 #[derive(Clone, Debug)]
@@ -39,8 +40,11 @@ pub struct Options {
 /// Changes that wait for the owner; a sender waits too, because a lost one is wrong for ever.
 const WAITING: usize = 1024;
 
-/// How long a peer may take to send the head of a request.
-const HEADER: Duration = Duration::from_secs(10);
+/// The thread that has the facts beats with each change, and there is one every second.
+const OWNER: Duration = Duration::from_secs(60);
+
+/// A supervised task may pause for a minute.
+const LEAF: Duration = Duration::from_secs(120);
 
 /// What the owner of the facts lets others see, each swapped in whole.
 #[derive(Clone, Debug, Default)]
@@ -77,24 +81,41 @@ pub async fn run(
         counts: pull::Counts::default(),
     };
     let pulls = puller.counts.clone();
-    let pulling = Task::new("pull");
-    leaves.spawn(supervise(pulling.clone(), stop.clone(), move || puller.clone().run(|| {})));
+    let pulling = Task::beating("pull", LEAF);
+    let beating = pulling.clone();
+    let make = move || {
+        let beating = beating.clone();
+        puller.clone().run(move || beating.beat())
+    };
+    leaves.spawn(supervise(pulling.clone(), stop.clone(), make));
     tasks.push(pulling);
-    let ticking = Task::new("tick");
-    let spent = published.spent.subscribe();
-    let make = move || tick(changes.clone(), spent.clone(), uptime);
+    let ticking = Task::beating("tick", LEAF);
+    let (spent, beating) = (published.spent.subscribe(), ticking.clone());
+    let make = move || tick(changes.clone(), spent.clone(), uptime, beating.clone());
     leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
     tasks.push(ticking);
 
-    let owner = own(settings, inbox, published.clone(), uptime);
+    let owning = Task::beating("owner", OWNER);
+    let owner = own(settings, inbox, published.clone(), uptime, owning.clone());
+    tasks.push(owning);
     let Published { report, book, spent, .. } = published;
+    let health = Health {
+        tasks: tasks.clone(),
+        ready: {
+            let report = report.clone();
+            Box::new(move || report.load().is_some())
+        },
+        uptime,
+    };
     let live = Box::new(move || {
         vec![task::rows(&tasks), counts.rows(), pulls.rows(), evaluation(*spent.borrow())]
     });
-    let routes = metrics::routes(Metrics { report, live, now: Box::new(move || uptime.now()) })
-        .merge(plan::routes(book));
+    let server = Server::new(Limits::CLUSTER);
+    let metrics = Metrics { report, live, now: Box::new(move || uptime.now()) };
+    let routes =
+        metrics::routes(metrics, &server).merge(health::routes(health)).merge(plan::routes(book));
     let ended = tokio::select! {
-        served = http::serve(listener, routes, HEADER, stop.clone()) => served,
+        served = server.serve(listener, routes, stop.clone()) => served,
         _ = owner => Err(io::Error::other("the owner of the facts ended: the log has its panic")),
     };
     stop.cancel();
@@ -114,10 +135,12 @@ fn own(
     mut inbox: Receiver<Change>,
     published: Published,
     uptime: Uptime,
+    task: Task,
 ) -> JoinHandle<()> {
     spawn_blocking(move || {
         let mut owner = Owner::new(check::ALL, settings);
         while let Some(change) = inbox.blocking_recv() {
+            task.beat();
             let start = Instant::now();
             if matches!(change, Change::Watched(_)) {
                 // What lags is measured in less than the second between two ticks.
@@ -153,6 +176,7 @@ async fn tick(
     changes: Sender<Change>,
     spent: watch::Receiver<Duration>,
     uptime: Uptime,
+    task: Task,
 ) -> io::Result<()> {
     let mut second = interval(Duration::from_secs(1));
     loop {
@@ -160,5 +184,6 @@ async fn tick(
         let spent = *spent.borrow();
         let tick = Change::Tick { now: uptime.now(), spent };
         changes.send(tick).await.map_err(|_| io::Error::other("the owner is gone"))?;
+        task.beat();
     }
 }

@@ -15,7 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Command, Run};
-use crate::http;
+use crate::family::Desc;
+use crate::task::{self, process};
+use crate::{check, http, probe, pull, watch};
 
 /// How long tasks may take to end once the role has.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -26,6 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 ///
 /// Fails with one line that names the remedy: nothing works without what is missing.
 pub fn run(command: Command) -> Result<ExitCode, String> {
+    process::start();
     let runtime = runtime().map_err(|error| format!("cannot start: {error}"))?;
     let ended = runtime.block_on(async {
         let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
@@ -41,6 +44,25 @@ pub fn run(command: Command) -> Result<ExitCode, String> {
     });
     runtime.shutdown_timeout(FAREWELL);
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Returns every family that checks measure.
+pub fn checked() -> impl Iterator<Item = &'static Desc> {
+    check::ALL.iter().flat_map(|check| check.families)
+}
+
+/// Returns every family that some role counts by itself, beside its reports.
+pub fn live() -> impl Iterator<Item = &'static Desc> {
+    let rooms = [
+        cluster::FAMILIES,
+        http::FAMILIES,
+        probe::tally::FAMILIES,
+        process::FAMILIES,
+        pull::FAMILIES,
+        task::FAMILIES,
+        watch::FAMILIES,
+    ];
+    rooms.into_iter().flatten()
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -1,0 +1,152 @@
+use std::io::Read;
+use std::sync::mpsc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderValue, Request};
+use flate2::read::GzDecoder;
+use tower::ServiceExt;
+
+use super::*;
+use crate::check;
+use crate::fixtures::{at, cluster};
+use crate::http::Limits;
+use crate::report::Past;
+use crate::task::{self, Task};
+
+fn metrics() -> Metrics {
+    let (report, _) = Report::evaluate(check::ALL, &cluster(), &Past::default());
+    Metrics {
+        report: Arc::new(ArcSwapOption::from_pointee(report)),
+        live: Box::new(|| vec![task::rows(&[Task::new("watch")])]),
+        now: Box::new(|| at(0)),
+    }
+}
+
+async fn scrape(routes: &Router, accept: &str, encoding: &str) -> Response {
+    let request = Request::get("/metrics").header(ACCEPT, accept).header(ACCEPT_ENCODING, encoding);
+    routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn body(response: Response) -> Vec<u8> {
+    to_bytes(response.into_body(), 1 << 24).await.unwrap().into()
+}
+
+#[test]
+fn an_old_report_is_not_served_and_the_counters_are() {
+    let page = |now| Metrics { now: Box::new(move || at(now)), ..metrics() }.page(Format::Text);
+    let (fresh, old) = (page(29), page(30));
+    assert!(fresh.contains("netvitals_check_answered{"));
+    assert!(!old.contains("netvitals_check_answered{"));
+    assert!(old.contains("netvitals_task_panics_total{task=\"watch\"} 0"));
+}
+
+#[tokio::test]
+async fn form_and_coding_are_what_was_asked_for() {
+    let routes = routes(metrics(), &Server::new(Limits::CLUSTER));
+    for (accept, format) in [
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", Format::OpenMetrics),
+        ("text/plain;version=0.0.4", Format::Text),
+        ("", Format::Text),
+    ] {
+        let plain = scrape(&routes, accept, "identity").await;
+        assert_eq!(plain.headers()[CONTENT_TYPE], format.content_type());
+        assert_eq!(plain.headers()[VARY], "accept, accept-encoding");
+        assert_eq!(plain.headers().get(CONTENT_ENCODING), None);
+        let page = String::from_utf8(body(plain).await).unwrap();
+        assert_eq!(page.ends_with("# EOF\n"), format == Format::OpenMetrics);
+        assert_eq!(
+            page.matches("# EOF").count(),
+            page.lines().last().unwrap().matches("# EOF").count()
+        );
+
+        let packed = scrape(&routes, accept, "deflate, gzip;q=1.0").await;
+        let gzip = HeaderValue::from_static("gzip");
+        assert_eq!(packed.headers().get(CONTENT_ENCODING), Some(&gzip));
+        let mut unpacked = String::new();
+        let packed = body(packed).await;
+        GzDecoder::new(&*packed).read_to_string(&mut unpacked).unwrap();
+        assert!(unpacked.contains("netvitals_check_answered{"));
+        assert!(packed.len() * 2 < unpacked.len());
+    }
+}
+
+#[test]
+fn gzip_is_sent_to_those_who_take_it() {
+    for (header, takes) in [
+        ("gzip", true),
+        ("deflate, GZIP;q=0.5", true),
+        ("", false),
+        ("gzip;q=0", false),
+        ("x-gzip", false),
+    ] {
+        assert_eq!(takes_gzip(header), takes, "{header}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_shared_for_a_second_and_every_scrape_counted() {
+    let routes = routes(metrics(), &Server::new(Limits::CLUSTER));
+    let scrapes = async || {
+        let page = body(scrape(&routes, "", "").await).await;
+        let page = String::from_utf8(page).unwrap();
+        let count = page.lines().find_map(|line| line.strip_prefix("netvitals_scrapes_total "));
+        count.unwrap().to_owned()
+    };
+    assert_eq!([scrapes().await, scrapes().await], ["1", "1"]);
+    tokio::time::advance(SHARED).await;
+    assert_eq!(scrapes().await, "3");
+}
+
+#[tokio::test]
+async fn too_many_encodes_are_refused_and_counted_and_equal_ones_are_shared() {
+    let (entered, entries) = mpsc::channel();
+    let (release, held) = mpsc::channel::<()>();
+    let (entered, held) = (std::sync::Mutex::new(entered), std::sync::Mutex::new(held));
+    let live = Box::new(move || {
+        entered.lock().unwrap().send(()).unwrap();
+        held.lock().unwrap().recv().ok();
+        Vec::new()
+    });
+    let server = Server::new(Limits { encodes: 1, ..Limits::CLUSTER });
+    let routes = routes(Metrics { live, ..metrics() }, &server);
+    let first = tokio::spawn({
+        let routes = routes.clone();
+        async move { scrape(&routes, "", "").await }
+    });
+    spawn_blocking(move || entries.recv().unwrap()).await.unwrap();
+    let other = scrape(&routes, "", "gzip").await;
+    assert_eq!(other.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(other.headers()[RETRY_AFTER], "1");
+    assert_eq!(server.counts.rejected(Rejected::Encodes), 1);
+    // The same page again waits for the one that is being written.
+    let same = scrape(&routes, "", "");
+    release.send(()).unwrap();
+    assert_eq!(same.await.status(), StatusCode::OK);
+    assert_eq!(first.await.unwrap().status(), StatusCode::OK);
+    drop(release);
+}
+
+#[tokio::test]
+async fn a_peer_that_leaves_frees_no_place_before_the_work_is_done() {
+    let (entered, entries) = mpsc::channel();
+    let (release, held) = mpsc::channel::<()>();
+    let (entered, held) = (std::sync::Mutex::new(entered), std::sync::Mutex::new(held));
+    let live = Box::new(move || {
+        entered.lock().unwrap().send(()).unwrap();
+        held.lock().unwrap().recv().ok();
+        Vec::new()
+    });
+    let server = Server::new(Limits { encodes: 1, ..Limits::CLUSTER });
+    let routes = routes(Metrics { live, ..metrics() }, &server);
+    let gone = tokio::spawn({
+        let routes = routes.clone();
+        async move { scrape(&routes, "", "").await }
+    });
+    spawn_blocking(move || entries.recv().unwrap()).await.unwrap();
+    gone.abort();
+    gone.await.unwrap_err();
+    let other = scrape(&routes, "", "gzip").await;
+    assert_eq!(other.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(release);
+    assert_eq!(scrape(&routes, "", "").await.status(), StatusCode::OK);
+}
