@@ -199,6 +199,7 @@ mod tests {
 
     use super::*;
     use crate::model::Service;
+    use crate::model::table::MOST;
 
     const CART: &str = "cart";
 
@@ -240,6 +241,29 @@ mod tests {
         assert_eq!(count(&cluster), Err(Unknown::Stale("Service").into()));
         cluster.apply(Event::<Service>::Proved);
         assert_eq!(count(&cluster), Ok(1));
+    }
+
+    #[test]
+    fn more_objects_than_are_kept_are_unknown_until_a_list_shows_fewer() {
+        let put = |n: usize| Event::Put(Key::new("shop", n.to_string()), Service::default());
+        let mut cluster = cluster([Event::Begin, Event::Done]);
+        (0..MOST).for_each(|n| cluster.apply(put(n)));
+        assert_eq!(count(&cluster), Ok(MOST));
+        let too_many = Err(Unknown::TooMany("Service").into());
+        cluster.apply(put(MOST));
+        assert_eq!(count(&cluster), too_many);
+        // One that is known makes room, but who knows which one has none.
+        cluster.apply(Event::<Service>::Gone(Key::new("shop", "0")));
+        cluster.apply(Event::<Service>::Begin);
+        assert_eq!(count(&cluster), too_many);
+        // What the list does not name any more takes no room in it.
+        (1000..=MOST).for_each(|n| cluster.apply(put(n)));
+        cluster.apply(Event::<Service>::Done);
+        assert_eq!(count(&cluster), Ok(MOST - 999));
+        cluster.apply(Event::<Service>::Begin);
+        (0..=MOST).for_each(|n| cluster.apply(put(n)));
+        cluster.apply(Event::<Service>::Done);
+        assert_eq!(count(&cluster), too_many);
     }
 
     #[test]

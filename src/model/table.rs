@@ -11,6 +11,11 @@ pub const STALE_AFTER: Duration = Duration::from_secs(170);
 /// A watch without proof of life for this long is down: a healthy one shows life every 30 s.
 const DOWN_AFTER: Duration = Duration::from_secs(45);
 
+/// More objects of a kind are not kept, so that nobody can fill the memory.
+///
+/// A tenth of it in tests, which would take seconds.
+pub(super) const MOST: usize = if cfg!(test) { 20_000 } else { 200_000 };
+
 /// Whether a source can be believed, as far as anyone can tell from here.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Freshness {
@@ -27,11 +32,20 @@ pub struct Freshness {
 pub struct Table<T> {
     rows: BTreeMap<Key, T>,
     undecoded: BTreeSet<Key>,
-    /// The keys of the list that is under way.
-    listing: Option<BTreeSet<Key>>,
+    /// The list that is under way.
+    listing: Option<Listing>,
     listed: bool,
+    /// Whether there is an object that is not kept; only a list shows that there is none.
+    too_many: bool,
     barred: Option<Unanswered>,
     proved: Option<Clock>,
+}
+
+/// What a list that is under way has named.
+#[derive(Debug, Default)]
+struct Listing {
+    keys: BTreeSet<Key>,
+    too_many: bool,
 }
 
 impl<T> Default for Table<T> {
@@ -41,6 +55,7 @@ impl<T> Default for Table<T> {
             undecoded: BTreeSet::new(),
             listing: None,
             listed: false,
+            too_many: false,
             barred: None,
             proved: None,
         }
@@ -84,6 +99,7 @@ impl<T: Fact> Table<T> {
             Some(why) => Err(why),
             None if !self.listed => Err(Unknown::NotListed(kind).into()),
             None if self.age(now) >= STALE_AFTER => Err(Unknown::Stale(kind).into()),
+            None if self.too_many => Err(Unknown::TooMany(kind).into()),
             None => Ok(self),
         }
     }
@@ -111,7 +127,13 @@ impl<T: Fact> Table<T> {
             self.proved = Some(now);
         }
         match event {
-            Event::Begin => self.listing = Some(BTreeSet::new()),
+            Event::Begin => self.listing = Some(Listing::default()),
+            Event::Put(key, _) | Event::Undecoded(key) if !self.has_room(&key) => {
+                self.too_many = true;
+                if let Some(listing) = &mut self.listing {
+                    listing.too_many = true;
+                }
+            }
             Event::Put(key, fact) => {
                 self.mark(&key);
                 self.undecoded.remove(&key);
@@ -132,9 +154,20 @@ impl<T: Fact> Table<T> {
         }
     }
 
+    /// Whether an object can be kept; what a list has not named yet may be gone.
+    fn has_room(&self, key: &Key) -> bool {
+        match &self.listing {
+            Some(Listing { keys, .. }) => keys.len() < MOST || keys.contains(key),
+            None => {
+                let known = self.rows.len() + self.undecoded.len();
+                known < MOST || self.rows.contains_key(key) || self.undecoded.contains(key)
+            }
+        }
+    }
+
     fn mark(&mut self, key: &Key) {
         if let Some(listing) = &mut self.listing {
-            listing.insert(key.clone());
+            listing.keys.insert(key.clone());
         }
     }
 
@@ -148,14 +181,15 @@ impl<T: Fact> Table<T> {
 
     /// Drops what the list did not name; until then the old rows stay readable.
     fn finish(&mut self, index: &mut Index) {
-        let Some(listing) = self.listing.take() else { return };
+        let Some(Listing { keys, too_many }) = self.listing.take() else { return };
         let vanished: Vec<Key> =
-            self.rows.keys().filter(|key| !listing.contains(key)).cloned().collect();
+            self.rows.keys().filter(|key| !keys.contains(key)).cloned().collect();
         for key in vanished {
             self.set(key, None, index);
         }
-        self.undecoded.retain(|key| listing.contains(key));
+        self.undecoded.retain(|key| keys.contains(key));
         self.listed = true;
+        self.too_many = too_many;
         self.barred = None;
     }
 }

@@ -28,6 +28,8 @@ pub enum Unknown {
     Stale(&'static str),
     /// Too few attempts to judge by.
     TooFewSamples,
+    /// There are more objects of the kind than are kept.
+    TooMany(&'static str),
     /// An object of the kind cannot be decoded.
     Undecoded(&'static str),
     /// An agent cannot read it on its node.
@@ -56,6 +58,7 @@ impl Unknown {
             Self::Panicked => "panicked",
             Self::Stale(_) => "stale",
             Self::TooFewSamples => "too_few_samples",
+            Self::TooMany(_) => "too_many",
             Self::Undecoded(_) => "undecoded",
             Self::Unreadable(_) => "unreadable",
         }
@@ -78,6 +81,9 @@ impl fmt::Display for Unknown {
             Self::Panicked => f.write_str("the check panicked: report the message in the log"),
             Self::Stale(source) => write!(f, "{source} is stale: look at source_up and at the log"),
             Self::TooFewSamples => f.write_str("too few samples: wait for more attempts"),
+            Self::TooMany(kind) => {
+                write!(f, "there are more objects of {kind} than are kept: remove those not needed")
+            }
             Self::Undecoded(kind) => write!(f, "a {kind} cannot be decoded: the log names it"),
             Self::Unreadable(what) => {
                 write!(f, "{what} cannot be read on a node: the log of its agent says why")

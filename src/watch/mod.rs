@@ -1,5 +1,6 @@
 //! The Kubernetes API: what is watched, and how it becomes changes.
 
+mod client;
 mod counts;
 mod endpoint_slice;
 mod field;
@@ -26,6 +27,7 @@ use self::object::Watched;
 use crate::model::{Change, EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Service};
 use crate::task::{Task, supervise};
 
+pub use self::client::connect;
 pub use self::counts::{Counts, FAMILIES};
 
 /// Every kind that is watched.
