@@ -1,5 +1,7 @@
 //! Clusters and answers for the tests of checks.
 
+pub(crate) mod says;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 

@@ -3,16 +3,21 @@
 //! Every connection begins with a name, so this is the first thing that users notice. It reads
 //! observations only: an API outage must not blind it.
 //!
-//! Left out: the node's own resolver, which is not what workloads use.
+//! Left out: the node's own resolver, which is not what workloads use; names of the world
+//! outside, whose servers are somebody else's.
+
+mod nodes;
+mod replicas;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
+use super::said::{ENOUGH, Said, fails, is_slow, mostly, said, service};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::family::Family;
 use crate::model::{
-    Cluster, DnsPath, DnsQuery, DnsRow, Fact, Key, Object, Protocol, Service, Skipped, Unanswered,
-    Unknown, Vantage, Window,
+    Cluster, DnsPath, DnsQuery, Fact, Failure, Key, Name, Node, Object, Protocol, Service, Skipped,
+    Unanswered, Unknown, Window,
 };
 
 /// Judges the queries of all agents on the pod network.
@@ -22,121 +27,199 @@ pub static CHECK: Check = Check {
     question: "Do the cluster's own names resolve from where workloads live?",
     needs: &[],
     wants: &[],
-    families: &[RATIO.desc()],
-    codes: &[&LOW],
+    families: &[
+        RATIO.desc(),
+        NODE_RATIO.desc(),
+        replicas::OBSERVERS.desc(),
+        replicas::FAILING.desc(),
+    ],
+    codes: &[&LOW, &NODE_LOW, &REPLICA_FAILING, &SLOW],
     run,
 };
 
-static RATIO: Family<1> = Family::gauge(
+static RATIO: Family<3> = Family::gauge(
+    "netvitals_dns_success_ratio",
+    "Share of the queries from the pod network that succeeded; absent below 20 queries.",
+    ["path", "query", "protocol"],
+);
+
+static NODE_RATIO: Family<1> = Family::gauge(
     "netvitals_node_dns_success_ratio",
     "Share of a node's queries for cluster names that succeeded; absent below 20 queries.",
     ["node"],
 );
 
-/// More than a tenth of the queries fail.
+/// More than a tenth of the queries fail, and no few nodes are to blame.
 pub static LOW: Code = Code {
     id: "dns_success.low",
     severity: Severity::Problem,
     grace: Duration::from_secs(30),
-    explain: "More than 10 % of the queries for names of the cluster fail.",
+    explain: "More than 10 % of the queries for names of the cluster fail, wherever they come \
+              from.",
     remedies: &[
-        Remedy { step: Step::Inspect, command: "kubectl -n {namespace} describe service {name}" },
-        Remedy { step: Step::Verify, command: "netvitals diagnose --check dns_success" },
+        Remedy::inspect(
+            "kubectl -n {namespace} get endpointslices -l \
+             kubernetes.io/service-name={name} -o wide",
+        ),
+        Remedy::inspect("kubectl -n {namespace} describe service {name}"),
+        Remedy::fix("kubectl -n {namespace} rollout restart deployment coredns"),
+        Remedy::verify(
+            "kubectl run dns-test --rm -it --restart=Never --image=busybox -- \
+             nslookup kubernetes.default",
+        ),
     ],
 };
 
-/// Fewer attempts than this say nothing.
-const ENOUGH: u64 = 20;
+/// One node's queries fail while those of the others do not.
+pub static NODE_LOW: Code = Code {
+    id: "dns_success.node_low",
+    severity: Severity::Problem,
+    grace: Duration::from_secs(30),
+    explain: "More than 10 % of the queries from one node fail while those of most others do not.",
+    remedies: &[
+        Remedy::inspect("kubectl get pods -A -o wide --field-selector spec.nodeName={name}"),
+        Remedy::inspect(
+            "kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide \
+             --field-selector spec.nodeName={name}",
+        ),
+        Remedy::fix(
+            "kubectl -n kube-system delete pod -l k8s-app=kube-proxy \
+             --field-selector spec.nodeName={name}",
+        ),
+        Remedy::verify("kubectl describe node {name}"),
+    ],
+};
+
+/// One replica fails for those that ask it directly.
+pub static REPLICA_FAILING: Code = Code {
+    id: "dns_success.replica_failing",
+    severity: Severity::Problem,
+    grace: Duration::from_secs(30),
+    explain: "One pod behind the DNS Service fails for the agents that ask it directly, so that \
+              its share of all queries is lost.",
+    remedies: &[
+        Remedy::inspect("kubectl -n {namespace} logs {name}"),
+        Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
+        Remedy::fix("kubectl -n {namespace} delete pod {name}"),
+        Remedy::verify("kubectl -n {namespace} get pods -l k8s-app=kube-dns -o wide"),
+    ],
+};
+
+/// Answers come late.
+pub static SLOW: Code = Code {
+    id: "dns_success.slow",
+    severity: Severity::Warning,
+    grace: Duration::from_secs(30),
+    explain: "More than 5 % of the answers for names of the cluster take longer than 250 ms.",
+    remedies: &[
+        Remedy::inspect("kubectl -n {namespace} top pods -l k8s-app=kube-dns"),
+        Remedy::inspect("kubectl -n {namespace} describe deployment coredns"),
+        Remedy::fix(
+            "kubectl -n {namespace} scale deployment coredns --current-replicas=2 --replicas=4",
+        ),
+        Remedy::verify("kubectl -n {namespace} top pods -l k8s-app=kube-dns"),
+    ],
+};
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let mut totals: BTreeMap<&Key, Window> = BTreeMap::new();
-    let mut agents =
-        cluster.observations()?.filter(|(agent, _)| agent.vantage == Vantage::Pod).peekable();
-    agents.peek().ok_or(Unknown::Stale("agents"))?;
-    let mut old = true;
-    for (agent, observation) in agents {
-        let Some(dns) = &observation.dns else {
-            out.gap("agents", Unknown::AgentTooOld);
-            continue;
-        };
-        old = false;
-        let headline = |row: &&DnsRow| {
-            (row.path, row.query, row.protocol)
-                == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp)
-        };
-        let (Some(service), Some(row)) = (&dns.service, dns.rows.iter().find(headline)) else {
-            continue;
-        };
-        if row.queries.attempts >= ENOUGH
-            && let Some(failed) = row.queries.failed()
+    let said = said(cluster, out)?;
+    ratios(&said, out);
+    let mut by_node: BTreeMap<&Name, Window> = BTreeMap::new();
+    let mut total = Window::default();
+    for it in &said {
+        let headline = it.headline();
+        if headline.attempts >= ENOUGH
+            && let Some(failed) = headline.failed()
         {
-            out.sample(&RATIO, [&agent.node], 1.0 - failed);
+            out.sample(&NODE_RATIO, [it.node], 1.0 - failed);
         }
-        totals.entry(service).or_default().add(&row.queries);
+        total.add(&headline);
+        by_node.insert(it.node, headline);
     }
-    if old {
-        return Err(Unknown::AgentTooOld.into());
+    replicas::judge(&said, out);
+    match total.attempts {
+        0 => return Err(Skipped::NotConfigured.into()),
+        attempts if attempts < ENOUGH => return Err(Unknown::TooFewSamples.into()),
+        _ => {}
     }
-    match totals.values().map(|total| total.attempts).max() {
-        None | Some(0) => return Err(Skipped::NotConfigured.into()),
-        Some(attempts) if attempts < ENOUGH => return Err(Unknown::TooFewSamples.into()),
-        Some(_) => {}
+    let (alone, others) = nodes::single_out(&by_node);
+    for node in alone {
+        let from_it: Vec<&Said<'_>> = said.iter().filter(|it| it.node == node).collect();
+        let window = &by_node[node];
+        let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
+        let told = tell(window, &from_it, "look at the node's path to the DNS pods");
+        let message = format!("{told}, which other nodes do not share");
+        out.finding(Finding { code: &NODE_LOW, subject, node: Some(node.clone()), message });
     }
-    for (service, Window { attempts, failures, mostly, .. }) in totals {
-        if attempts >= ENOUGH && failures * 10 > attempts {
-            let reason = mostly.map_or("an unnamed reason", |failure| failure.as_str());
-            out.finding(Finding {
-                code: &LOW,
-                subject: Object { kind: Service::KIND, key: service.clone() },
-                node: None,
-                message: format!(
-                    "{failures} of {attempts} queries failed, for example with {reason}: look at \
-                     the Service's endpoints"
-                ),
-            });
-        }
+    let subject = Object { kind: Service::KIND, key: service(cluster, &said) };
+    if fails(&others) {
+        let all: Vec<&Said<'_>> = said.iter().collect();
+        let message = tell(&others, &all, "look at the DNS pods and their CPU");
+        out.finding(Finding { code: &LOW, subject: subject.clone(), node: None, message });
+    }
+    if is_slow(&total) {
+        let message = format!(
+            "{} of {} answers took longer than 250 ms, {} of them longer than 1 s: look at the \
+             CPU of the DNS pods",
+            total.slow,
+            total.attempts - total.failures,
+            total.very_slow
+        );
+        out.finding(Finding { code: &SLOW, subject, node: None, message });
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::fixtures::{answer, cluster};
-    use crate::model::{Skipped, Unknown};
-
-    #[test]
-    fn failing_queries_are_found_with_their_reason() {
-        let answer = answer(&CHECK, &cluster().agent("a", 30, 0).agent("b", 30, 15));
-        assert_eq!(
-            answer.findings,
-            ["dns_success.low Service kube-system/kube-dns: 15 of 60 queries failed, for example \
-              with timeout: look at the Service's endpoints"]
-        );
-        assert_eq!(
-            answer.samples,
-            ["netvitals_node_dns_success_ratio{a} 1", "netvitals_node_dns_success_ratio{b} 0.5"]
-        );
+/// Gives the share of success of each way to ask.
+fn ratios(said: &[Said<'_>], out: &mut Output) {
+    let mut sums: BTreeMap<[&str; 3], Window> = BTreeMap::new();
+    for row in said.iter().flat_map(|it| &it.dns.rows) {
+        // A newer agent's path or question would add up with others under one name.
+        if row.path != DnsPath::Other && row.query != DnsQuery::Other {
+            let labels = [row.path.as_str(), row.query.as_str(), row.protocol.as_str()];
+            sums.entry(labels).or_default().add(&row.queries);
+        }
     }
-
-    #[test]
-    fn one_failure_in_ten_is_borne() {
-        assert_eq!(answer(&CHECK, &cluster().agent("a", 30, 3)).findings, [""; 0]);
-    }
-
-    #[test]
-    fn silent_agents_few_queries_and_no_queries_are_told_apart() {
-        let result = |facts| answer(&CHECK, &facts).result;
-        assert_eq!(result(cluster()), Err(Unknown::Stale("agents").into()));
-        assert_eq!(result(cluster().old_agent("a")), Err(Unknown::AgentTooOld.into()));
-        assert_eq!(result(cluster().agent("a", 19, 19)), Err(Unknown::TooFewSamples.into()));
-        assert_eq!(result(cluster().agent("a", 0, 0)), Err(Skipped::NotConfigured.into()));
-    }
-
-    #[test]
-    fn an_old_agent_among_new_ones_is_a_gap() {
-        let answer = answer(&CHECK, &cluster().agent("a", 30, 0).old_agent("b"));
-        assert_eq!(answer.result, Ok(()));
-        assert_eq!(answer.gaps, [("agents", Unknown::AgentTooOld.into())]);
+    for (labels, sum) in sums {
+        if sum.attempts >= ENOUGH
+            && let Some(failed) = sum.failed()
+        {
+            out.sample(&RATIO, labels, 1.0 - failed);
+        }
     }
 }
+
+/// Says how many queries failed, why, and where to look.
+fn tell(window: &Window, said: &[&Said<'_>], otherwise: &'static str) -> String {
+    let sum = |path: DnsPath| {
+        let mut sum = Window::default();
+        for it in said {
+            sum.add(&it.sum(|row| {
+                (row.path, row.query, row.protocol) == (path, DnsQuery::Cluster, Protocol::Udp)
+            }));
+        }
+        sum
+    };
+    let direct = sum(DnsPath::Replica);
+    let directly_fine = direct.attempts >= ENOUGH && !fails(&direct);
+    let next = match window.mostly {
+        Some(Failure::Blocked) => "look at the egress policies of netvitals' namespace",
+        Some(Failure::Servfail) => "look at the log of the DNS pods, which may not reach the API",
+        Some(Failure::Nxdomain) => "compare the cluster domain of the Corefile and the kubelets",
+        Some(Failure::RcodeRefused) => "look at the zones and acl in the Corefile",
+        _ if directly_fine && fails(&sum(DnsPath::Service)) => {
+            "asked directly the DNS pods answer, so look at kube-proxy"
+        }
+        Some(Failure::Refused) => "look at the EndpointSlices of the DNS Service",
+        _ => otherwise,
+    };
+    format!(
+        "{} of {} queries failed, mostly with {}: {next}",
+        window.failures,
+        window.attempts,
+        mostly(window)
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Does the kernel hold back the pods that answer DNS?
+//!
+//! A CPU limit on CoreDNS stops it for the rest of each period of 100 ms, so that answers come
+//! late while its average use looks low. Throttling alone is common and harms nobody: it is a
+//! problem only with late or failing queries beside it.
+//!
+//! Left out: pods without a limit, which cannot be throttled; a pod that was busy in fewer than
+//! 100 periods, because its ratio says nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::said::{fails, is_slow, said};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::family::Family;
+use crate::model::{
+    Cluster, Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Object, Observation, Pod, Skipped,
+    Unanswered, Unknown, Vantage, Window,
+};
+
+/// Judges what the agents on the nodes read of the DNS pods' control groups.
+pub static CHECK: Check = Check {
+    id: "coredns_throttling",
+    layer: Layer::Dns,
+    question: "Does the kernel hold back the pods that answer DNS?",
+    needs: &[],
+    wants: &[],
+    families: &[RATIO.desc()],
+    codes: &[&STARVED, &THROTTLED],
+    run,
+};
+
+static RATIO: Family<3> = Family::gauge(
+    "netvitals_coredns_cpu_throttled_ratio",
+    "Share of the periods in which a DNS pod was throttled; 0 without a limit, absent below 100.",
+    ["namespace", "pod", "node"],
+);
+
+/// A pod is held back, and queries suffer.
+pub static STARVED: Code = Code {
+    id: "coredns_throttling.starved",
+    severity: Severity::Problem,
+    grace: Duration::from_secs(30),
+    explain: "A DNS pod is throttled in more than a quarter of all periods, and queries are late \
+              or fail: its CPU limit is too low for the load.",
+    remedies: REMEDIES,
+};
+
+/// A pod is held back, and nobody notices.
+pub static THROTTLED: Code = Code {
+    id: "coredns_throttling.throttled",
+    severity: Severity::Info,
+    grace: Duration::from_secs(60),
+    explain: "A DNS pod is throttled in more than a quarter of all periods; queries do not \
+              suffer yet.",
+    remedies: REMEDIES,
+};
+
+const REMEDIES: &[Remedy] = &[
+    Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
+    Remedy::inspect("kubectl -n {namespace} top pod {name} --containers"),
+    Remedy::fix("kubectl -n {namespace} set resources deployment coredns --limits=cpu=0"),
+    Remedy::verify(
+        "kubectl -n {namespace} get pods -l k8s-app=kube-dns \
+                  -o \
+                   custom-columns=POD:.metadata.name,CPU:.spec.containers[*].resources.limits.cpu",
+    ),
+];
+
+/// Fewer periods than this say nothing.
+const ENOUGH: u64 = 100;
+
+fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
+    let pods = pods(cluster, out)?;
+    let symptom = symptom(cluster);
+    for (node, it) in pods {
+        let ratio = match it {
+            Cpu { limited: false, .. } => 0.0,
+            Cpu { periods, .. } if *periods < ENOUGH => continue,
+            Cpu { throttled, periods, .. } => *throttled as f64 / *periods as f64,
+        };
+        out.sample(&RATIO, [&it.pod.namespace, &it.pod.name, node], ratio);
+        if ratio <= 0.25 {
+            continue;
+        }
+        let (code, beside) = match &symptom {
+            Some(symptom) => (&STARVED, &**symptom),
+            None => (&THROTTLED, "queries do not suffer yet"),
+        };
+        out.finding(Finding {
+            code,
+            subject: Object { kind: Pod::KIND, key: it.pod.clone() },
+            node: Some(node.clone()),
+            message: format!(
+                "throttled in {} of {} periods, and {beside}: look at its CPU limit",
+                it.throttled, it.periods
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Returns the pods that agents on the nodes read, each with its node.
+fn pods<'a>(
+    cluster: &'a Cluster,
+    out: &mut Output,
+) -> Result<Vec<(&'a Name, &'a Cpu)>, Unanswered> {
+    let heard = || cluster.observations().into_iter().flatten();
+    let mut host = heard().filter(|(agent, _)| agent.vantage == Vantage::Host).peekable();
+    if host.peek().is_none() {
+        return Err(match cluster.settings().host_agents {
+            Some(_) => Unknown::Stale("agents").into(),
+            None => Skipped::NotConfigured.into(),
+        });
+    }
+    let mut pods = Vec::new();
+    let mut unreadable = true;
+    for (agent, observation) in host {
+        let Some(cpu) = &observation.cpu else {
+            out.gap("nodes", Unknown::Unreadable("the CPU time of the DNS pods"));
+            continue;
+        };
+        unreadable = false;
+        pods.extend(cpu.iter().map(|it| (&agent.node, it)));
+    }
+    if unreadable {
+        return Err(Unknown::Unreadable("the CPU time of the DNS pods").into());
+    }
+    // Replicas that are asked and whose node says nothing of them.
+    let asked = heard().flat_map(|(_, observation)| replicas(observation));
+    let read: BTreeSet<&Key> = pods.iter().map(|(_, it)| &it.pod).collect();
+    let mut unread = asked.filter(|pod| !read.contains(pod)).peekable();
+    match (unread.peek(), pods.is_empty()) {
+        (Some(_), true) => Err(Unknown::Stale("agents").into()),
+        (None, true) => Err(Skipped::NotApplicable.into()),
+        (unread, false) => {
+            if unread.is_some() {
+                out.gap("pods", Unknown::Stale("agents"));
+            }
+            Ok(pods)
+        }
+    }
+}
+
+/// Returns the replicas that an agent asks directly.
+fn replicas(observation: &Observation) -> impl Iterator<Item = &Key> {
+    let rows = observation.dns.iter().flat_map(|dns| &dns.rows);
+    rows.filter_map(|row| Some(&row.replica.as_ref()?.pod))
+}
+
+/// Returns what users notice, when there is something.
+fn symptom(cluster: &Cluster) -> Option<String> {
+    // What agents leave out is no gap here: `dns_success` says so.
+    let said = said(cluster, &mut Output::default()).ok()?;
+    let (mut headline, mut random) = (Window::default(), Window::default());
+    for it in &said {
+        headline.add(&it.headline());
+        // Behind a cache on the node only names that nobody asked before come this far.
+        random.add(
+            &it.sum(|row: &DnsRow| {
+                (row.path, row.query) == (DnsPath::Resolver, DnsQuery::Negative)
+            }),
+        );
+    }
+    let answers = |window: &Window| window.attempts - window.failures;
+    if fails(&headline) {
+        Some(format!("{} of {} queries fail", headline.failures, headline.attempts))
+    } else if is_slow(&headline) {
+        let (slow, all) = (headline.slow, answers(&headline));
+        Some(format!("{slow} of {all} answers take longer than 250 ms"))
+    } else if is_slow(&random) {
+        let (slow, all) = (random.slow, answers(&random));
+        Some(format!("{slow} of {all} answers for random names take longer than 250 ms"))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::says::{asks, replica_row, row, window};
+    use crate::fixtures::{Answer, answer, cluster};
+    use crate::model::Settings;
+
+    fn cpu(pod: &str, periods: u64, throttled: u64) -> Cpu {
+        let pod = Key::new("kube-system", pod);
+        Cpu { pod, periods, throttled, limited: true, ..Cpu::default() }
+    }
+
+    fn reads(pods: impl IntoIterator<Item = Cpu>) -> Observation {
+        Observation { cpu: Some(pods.into_iter().collect()), ..Observation::default() }
+    }
+
+    fn ask(facts: &Cluster) -> Answer {
+        answer(&CHECK, facts)
+    }
+
+    fn slow(query: DnsQuery) -> Observation {
+        let queries = Window { slow: 7, ..window(60, 0) };
+        asks([
+            row(DnsPath::Resolver, 60, 0),
+            DnsRow { query, queries, ..row(DnsPath::Resolver, 0, 0) },
+        ])
+    }
+
+    #[test]
+    fn a_throttled_pod_is_an_info_and_with_a_symptom_a_problem() {
+        let throttled = || cluster().hears_host("a", reads([cpu("dns-1", 1000, 251)]));
+        let fine = ask(&throttled().hears("a", asks([row(DnsPath::Resolver, 60, 6)])));
+        assert_eq!(
+            fine.findings,
+            ["coredns_throttling.throttled Pod kube-system/dns-1: throttled in 251 of 1000 \
+              periods, and queries do not suffer yet: look at its CPU limit"]
+        );
+        assert_eq!(
+            fine.samples,
+            ["netvitals_coredns_cpu_throttled_ratio{kube-system,dns-1,a} 0.251"]
+        );
+        let failing = asks([row(DnsPath::Resolver, 60, 7)]);
+        for (symptom, words) in [
+            (failing, "7 of 60 queries fail"),
+            (slow(DnsQuery::Cluster), "7 of 120 answers take longer"),
+            (slow(DnsQuery::Negative), "7 of 60 answers for random names take longer"),
+        ] {
+            let found = ask(&throttled().hears("a", symptom)).findings;
+            assert!(found[0].starts_with("coredns_throttling.starved"), "{found:?}");
+            assert!(found[0].contains(words), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_quarter_is_borne_an_idle_pod_says_nothing_and_one_without_a_limit_is_fine() {
+        let unlimited = Cpu { limited: false, ..cpu("dns-3", 0, 0) };
+        let pods = [cpu("dns-1", 1000, 250), cpu("dns-2", 99, 99), unlimited];
+        let answer = ask(&cluster().hears_host("a", reads(pods)));
+        assert_eq!(answer.findings, [""; 0]);
+        assert_eq!(
+            answer.samples,
+            [
+                "netvitals_coredns_cpu_throttled_ratio{kube-system,dns-1,a} 0.25",
+                "netvitals_coredns_cpu_throttled_ratio{kube-system,dns-3,a} 0"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_node_that_cannot_be_read_is_a_gap_and_when_all_cannot_it_is_unknown() {
+        let why = Unknown::Unreadable("the CPU time of the DNS pods").into();
+        let blind = || cluster().hears_host("b", Observation::default());
+        assert_eq!(ask(&blind()).result, Err(why));
+        let answer = ask(&blind().hears_host("a", reads([cpu("dns-1", 1000, 0)])));
+        assert_eq!(answer.gaps, [("nodes", why)]);
+    }
+
+    #[test]
+    fn a_replica_of_which_no_node_says_anything_is_a_gap() {
+        let asking = asks([replica_row("a/dns-1", 10, 0), replica_row("b/dns-2", 10, 0)]);
+        let facts =
+            |pods: Vec<Cpu>| cluster().hears("a", asking.clone()).hears_host("a", reads(pods));
+        let both = ask(&facts(vec![cpu("dns-1", 1000, 0), cpu("dns-2", 1000, 0)]));
+        assert_eq!((both.result, both.gaps), (Ok(()), vec![]));
+        let stale = Unknown::Stale("agents").into();
+        assert_eq!(ask(&facts(vec![cpu("dns-1", 1000, 0)])).gaps, [("pods", stale)]);
+        assert_eq!(ask(&facts(vec![])).result, Err(stale));
+    }
+
+    #[test]
+    fn silent_agents_no_agents_and_no_pods_are_told_apart() {
+        assert_eq!(ask(&cluster()).result, Err(Unknown::Stale("agents").into()));
+        assert_eq!(ask(&cluster().agent("a", 30, 0)).result, Err(Unknown::Stale("agents").into()));
+        let none = Settings { host_agents: None, ..Settings::default() };
+        assert_eq!(ask(&Cluster::new(none)).result, Err(Skipped::NotConfigured.into()));
+        let nothing = cluster().hears_host("a", reads([]));
+        assert_eq!(ask(&nothing).result, Err(Skipped::NotApplicable.into()));
+    }
+}

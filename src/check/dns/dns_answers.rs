@@ -1,0 +1,301 @@
+//! Do DNS servers answer with the addresses that Services have now?
+//!
+//! A CoreDNS that lost the API stays ready and goes on answering from what it last knew: old
+//! Services resolve, new ones do not exist. So every replica is asked for the newest Services,
+//! whose addresses agents know from their plan, and a ratio of success cannot show it.
+//!
+//! Left out: agents whose plan is old, because a Service that they ask for may be gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::said::{Said, fails, mostly, said, service};
+use crate::check::observers::Observers;
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::family::Family;
+use crate::model::{
+    Cluster, DnsPath, Fact, Failure, Key, Name, Node, Object, Pod, Replica, Service, Skipped,
+    Unanswered, Unknown,
+};
+
+/// Compares answers with what the API says.
+pub static CHECK: Check = Check {
+    id: "dns_answers",
+    layer: Layer::Dns,
+    question: "Do DNS servers answer with the addresses that Services have now?",
+    needs: &[],
+    wants: &[],
+    families: &[WRONG_ANSWERS.desc()],
+    codes: &[&WRONG],
+    run,
+};
+
+static WRONG_ANSWERS: Family<2> = Family::gauge(
+    "netvitals_dns_wrong_answers",
+    "Services that are answered wrongly now: by the replicas on a node, or by its resolver.",
+    ["node", "path"],
+);
+
+/// A server says something else than the API.
+pub static WRONG: Code = Code {
+    id: "dns_answers.wrong",
+    severity: Severity::Problem,
+    // A Service that is deleted is asked for until the agents' next plan.
+    grace: Duration::from_secs(60),
+    explain: "A DNS server answers with other addresses than the Service has, or says that the \
+              name does not exist: mostly a CoreDNS that lost the API and answers from memory.",
+    remedies: &[
+        Remedy::inspect("kubectl -n kube-system logs -l k8s-app=kube-dns --prefix --since=10m"),
+        Remedy::inspect(
+            "kubectl auth can-i list endpointslices -A \
+                      --as=system:serviceaccount:kube-system:coredns",
+        ),
+        Remedy::fix("kubectl -n kube-system rollout restart deployment coredns"),
+        Remedy::verify("kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"),
+    ],
+};
+
+/// An agent whose plan is older may ask for Services that are gone.
+const PLAN_OLD: Duration = Duration::from_secs(120);
+
+/// What agents know of the answers, by Service and replica.
+type Answered<'a> = BTreeMap<&'a Key, BTreeMap<&'a Replica, Observers>>;
+
+fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
+    let said = said(cluster, out)?;
+    let mut answered = Answered::new();
+    for it in &said {
+        if it.plan_age.is_some_and(|age| age > PLAN_OLD) {
+            if !it.dns.answers.is_empty() {
+                out.gap("plans", Unknown::Stale("plan"));
+            }
+            continue;
+        }
+        for answers in it.dns.answers.iter().filter(|answers| answers.answered > 0) {
+            let replicas = answered.entry(&answers.service).or_default();
+            replicas.entry(&answers.replica).or_default().add(answers.wrong_now);
+        }
+    }
+    let resolvers: Vec<&Said<'_>> = said.iter().filter(|it| it.headline().attempts > 0).collect();
+    if answered.is_empty() && resolvers.is_empty() {
+        return Err(Skipped::NotConfigured.into());
+    }
+    judge_replicas(&answered, out);
+    judge_resolvers(&resolvers, service(cluster, &said), out);
+    Ok(())
+}
+
+fn judge_replicas(answered: &Answered<'_>, out: &mut Output) {
+    let mut on_node: BTreeMap<&Name, usize> = BTreeMap::new();
+    let mut by_replica: BTreeMap<&Replica, Vec<&Key>> = BTreeMap::new();
+    for (service, replicas) in answered {
+        let wrong = |observers: &Observers| observers.failing * 2 > observers.all;
+        let wrong: BTreeSet<&Replica> =
+            replicas.iter().filter(|(_, it)| wrong(it)).map(|(replica, _)| *replica).collect();
+        for replica in replicas.keys() {
+            *on_node.entry(&replica.node).or_default() += usize::from(wrong.contains(replica));
+        }
+        if replicas.len() > 1 && wrong.len() == replicas.len() {
+            out.finding(Finding {
+                code: &WRONG,
+                subject: Object { kind: Service::KIND, key: (*service).clone() },
+                node: None,
+                message: format!(
+                    "all {} replicas answer with other addresses than the Service has: look at \
+                     whether they reach the API, and at the Corefile",
+                    wrong.len()
+                ),
+            });
+        } else {
+            wrong.into_iter().for_each(|it| by_replica.entry(it).or_default().push(service));
+        }
+    }
+    for (node, wrong) in on_node {
+        out.sample(&WRONG_ANSWERS, [node, DnsPath::Replica.as_str()], wrong as f64);
+    }
+    for (replica, services) in by_replica {
+        out.finding(Finding {
+            code: &WRONG,
+            subject: Object { kind: Pod::KIND, key: replica.pod.clone() },
+            node: Some(replica.node.clone()),
+            message: format!(
+                "answers wrongly for {} of the Services that it is asked for, first {}, while \
+                 others do not: look at whether it reaches the API",
+                services.len(),
+                services[0]
+            ),
+        });
+    }
+}
+
+/// Finds resolvers that answer `kubernetes.default` wrongly; when most do, that is one finding.
+fn judge_resolvers(said: &[&Said<'_>], service: Key, out: &mut Output) {
+    let mut wrong = Vec::new();
+    for it in said {
+        let headline = it.headline();
+        let because = matches!(
+            headline.mostly,
+            Some(Failure::WrongAnswer | Failure::Nxdomain | Failure::Nodata)
+        );
+        let is_wrong = because && fails(&headline);
+        if is_wrong {
+            wrong.push((it.node, headline));
+        }
+        let value = f64::from(u8::from(is_wrong));
+        out.sample(&WRONG_ANSWERS, [it.node, DnsPath::Resolver.as_str()], value);
+    }
+    let Some((first, headline)) = wrong.first() else { return };
+    let why = format!(
+        "{} of {} queries for kubernetes.default were answered wrongly, mostly with {}",
+        headline.failures,
+        headline.attempts,
+        mostly(headline)
+    );
+    if wrong.len() * 2 > said.len() {
+        let (count, all) = (wrong.len(), said.len());
+        out.finding(Finding {
+            code: &WRONG,
+            subject: Object { kind: Service::KIND, key: service },
+            node: None,
+            message: format!(
+                "on {count} of {all} nodes; on {first} {why}: look at the zones of the Corefile"
+            ),
+        });
+        return;
+    }
+    for (node, headline) in wrong {
+        out.finding(Finding {
+            code: &WRONG,
+            subject: Object { kind: Node::KIND, key: Key::new("", node.clone()) },
+            node: Some(node.clone()),
+            message: format!(
+                "{} of {} queries for kubernetes.default were answered wrongly, mostly with {}: \
+                 look at the nameservers and search domains that its kubelet gives to pods",
+                headline.failures,
+                headline.attempts,
+                mostly(&headline)
+            ),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::says::{asks, replica, row};
+    use crate::fixtures::{Answer, answer, cluster};
+    use crate::model::{Answers, Captured, Observation};
+
+    /// Each is a replica, a Service, and whether the newest answer was wrong.
+    fn hears(answers: &[(&str, &str, bool)]) -> Observation {
+        let answers = answers.iter().map(|(pod, service, wrong_now)| Answers {
+            replica: replica(pod),
+            service: Key::new("shop", *service),
+            answered: 10,
+            wrong: 10 * u64::from(*wrong_now),
+            wrong_now: *wrong_now,
+        });
+        let mut observation = asks([row(DnsPath::Resolver, 30, 0)]);
+        observation.dns.as_mut().unwrap().answers = answers.collect();
+        observation
+    }
+
+    fn ask(observations: &[Observation]) -> Answer {
+        let named = ["a", "b", "c"].iter().zip(observations);
+        let facts = named.fold(cluster(), |facts, (node, it)| facts.hears(node, it.clone()));
+        answer(&CHECK, &facts)
+    }
+
+    #[test]
+    fn a_stale_replica_is_named_with_the_service_that_it_does_not_know() {
+        let all = hears(&[
+            ("a/dns-1", "new", true),
+            ("a/dns-1", "old", false),
+            ("b/dns-2", "new", false),
+            ("b/dns-2", "old", false),
+        ]);
+        let answer = ask(&[all.clone(), all.clone(), all]);
+        assert_eq!(
+            answer.findings,
+            ["dns_answers.wrong Pod kube-system/dns-1: answers wrongly for 1 of the Services \
+              that it is asked for, first shop/new, while others do not: look at whether it \
+              reaches the API"]
+        );
+        assert_eq!(
+            answer.samples,
+            [
+                "netvitals_dns_wrong_answers{a,replica} 1",
+                "netvitals_dns_wrong_answers{a,resolver} 0",
+                "netvitals_dns_wrong_answers{b,replica} 0",
+                "netvitals_dns_wrong_answers{b,resolver} 0",
+                "netvitals_dns_wrong_answers{c,resolver} 0"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_service_that_every_replica_has_wrong_is_the_subject() {
+        let all = hears(&[("a/dns-1", "new", true), ("b/dns-2", "new", true)]);
+        assert_eq!(
+            ask(&[all]).findings,
+            ["dns_answers.wrong Service shop/new: all 2 replicas answer with other addresses \
+              than the Service has: look at whether they reach the API, and at the Corefile"]
+        );
+    }
+
+    #[test]
+    fn the_only_replica_is_named_itself() {
+        let found = ask(&[hears(&[("a/dns-1", "new", true)])]).findings;
+        assert!(found[0].starts_with("dns_answers.wrong Pod kube-system/dns-1"), "{found:?}");
+    }
+
+    #[test]
+    fn one_observer_of_three_is_not_believed() {
+        let [wrong, right] = [true, false].map(|wrong| hears(&[("a/dns-1", "new", wrong)]));
+        assert_eq!(ask(&[wrong, right.clone(), right]).findings, [""; 0]);
+    }
+
+    #[test]
+    fn a_resolver_that_does_not_know_the_cluster_is_found_on_its_node() {
+        let answers = |failures, mostly| {
+            let mut row = row(DnsPath::Resolver, 30, failures);
+            row.queries.mostly = mostly;
+            asks([row])
+        };
+        let fine = answers(0, None);
+        for reason in [Failure::Nxdomain, Failure::WrongAnswer, Failure::Nodata] {
+            let wrong = answers(30, Some(reason));
+            let one = ask(&[fine.clone(), wrong.clone(), fine.clone()]);
+            assert!(one.findings[0].starts_with("dns_answers.wrong Node b: 30 of 30"));
+            assert_eq!(one.samples[1], "netvitals_dns_wrong_answers{b,resolver} 1");
+            let most = ask(&[wrong.clone(), wrong, fine.clone()]);
+            assert_eq!(most.findings.len(), 1);
+            let service = "dns_answers.wrong Service kube-system/kube-dns: on 2 of 3 nodes";
+            assert!(most.findings[0].starts_with(service), "{:?}", most.findings);
+        }
+        assert_eq!(ask(&[answers(30, Some(Failure::Timeout))]).findings, [""; 0]);
+    }
+
+    #[test]
+    fn answers_by_an_old_plan_are_a_gap() {
+        let old = |age| Observation {
+            plan_age: Some(Duration::from_secs(age)),
+            ..hears(&[("a/dns-1", "gone", true)])
+        };
+        assert_eq!(ask(&[old(120)]).findings.len(), 1);
+        let answer = ask(&[old(121)]);
+        assert_eq!(answer.findings, [""; 0]);
+        assert_eq!(answer.gaps, [("plans", Unknown::Stale("plan").into())]);
+    }
+
+    #[test]
+    fn captured_silent_and_unasked_are_told_apart() {
+        let captured = Observation {
+            captured: Some(Captured { dns: true, tcp: false }),
+            ..hears(&[("a/dns-1", "new", true)])
+        };
+        assert_eq!(ask(&[captured]).result, Err(Unknown::Captured.into()));
+        assert_eq!(ask(&[]).result, Err(Unknown::Stale("agents").into()));
+        assert_eq!(ask(&[asks([])]).result, Err(Skipped::NotConfigured.into()));
+    }
+}

@@ -1,0 +1,97 @@
+//! Which replicas fail for those that ask them directly.
+
+use std::collections::BTreeMap;
+
+use super::REPLICA_FAILING;
+use crate::check::dns::said::{Said, mostly};
+use crate::check::observers::Observers;
+use crate::check::{Finding, Output};
+use crate::family::Family;
+use crate::model::{DnsPath, DnsQuery, Fact, Object, Pod, Replica, Window};
+
+pub(super) static OBSERVERS: Family<2> = Family::gauge(
+    "netvitals_dns_replica_observers",
+    "Agents that ask a replica directly, without those for which every replica fails.",
+    ["node", "pod"],
+);
+
+pub(super) static FAILING: Family<2> = Family::gauge(
+    "netvitals_dns_replica_failing_observers",
+    "Agents of which more than a tenth of the queries to a replica fail.",
+    ["node", "pod"],
+);
+
+/// Fewer queries than this say nothing of a replica, which has many observers.
+const ENOUGH: u64 = 10;
+
+/// What agents know of one replica.
+#[derive(Default)]
+struct Asked {
+    observers: Observers,
+    sum: Window,
+}
+
+/// Judges each replica by its observers.
+pub(super) fn judge(said: &[Said<'_>], out: &mut Output) {
+    let mut replicas: BTreeMap<&Replica, Asked> = BTreeMap::new();
+    let asked: Vec<_> = said.iter().map(|it| (it, windows(it))).collect();
+    for replica in asked.iter().flat_map(|(_, windows)| windows.keys()) {
+        replicas.entry(replica).or_default();
+    }
+    let only = replicas.len() == 1;
+    for (it, windows) in &asked {
+        if only || !is_to_blame(it, windows) {
+            for (replica, window) in windows {
+                let asked = replicas.entry(replica).or_default();
+                asked.observers.add(fails(window));
+                asked.sum.add(window);
+            }
+        }
+    }
+    for (replica, Asked { observers, sum }) in replicas {
+        let labels = [&*replica.node, &*replica.pod.name];
+        out.sample(&OBSERVERS, labels, observers.all as f64);
+        out.sample(&FAILING, labels, observers.failing as f64);
+        if observers.agree() {
+            let Observers { all, failing } = observers;
+            out.finding(Finding {
+                code: &REPLICA_FAILING,
+                subject: Object { kind: Pod::KIND, key: replica.pod.clone() },
+                node: Some(replica.node.clone()),
+                message: format!(
+                    "fails for {failing} of the {all} agents that ask it directly, {} of {} \
+                     queries, mostly with {}: look at its log and at its CPU",
+                    sum.failures,
+                    sum.attempts,
+                    mostly(&sum)
+                ),
+            });
+        }
+    }
+}
+
+/// Returns what one agent knows of each replica.
+fn windows<'a>(said: &Said<'a>) -> BTreeMap<&'a Replica, Window> {
+    let mut windows: BTreeMap<&Replica, Window> = BTreeMap::new();
+    for row in &said.dns.rows {
+        if (row.path, row.query) == (DnsPath::Replica, DnsQuery::Cluster)
+            && let Some(replica) = &row.replica
+        {
+            windows.entry(replica).or_default().add(&row.queries);
+        }
+    }
+    windows.retain(|_, window| window.attempts >= ENOUGH);
+    windows
+}
+
+fn fails(window: &Window) -> bool {
+    window.failures * 10 > window.attempts
+}
+
+/// Whether it is the agent's own way that is broken: every replica fails, or the one that it
+/// asks and its resolver with it.
+fn is_to_blame(said: &Said<'_>, windows: &BTreeMap<&Replica, Window>) -> bool {
+    let headline = said.headline();
+    let alone = windows.len() > 1 || headline.failures == headline.attempts;
+    alone && windows.values().all(fails)
+}

@@ -1,0 +1,114 @@
+//! What agents on the pod network say of DNS, read in one way by every check.
+
+use std::time::Duration;
+
+use crate::check::Output;
+use crate::model::{
+    Cluster, Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Protocol, Skipped, Unanswered,
+    Unknown, Vantage, Window,
+};
+
+/// Fewer attempts than this say nothing.
+pub(super) const ENOUGH: u64 = 20;
+
+/// One agent's word.
+pub(super) struct Said<'a> {
+    /// The agent's node.
+    pub(super) node: &'a Name,
+    /// What it says.
+    pub(super) dns: &'a Dns,
+    /// How old the plan is that it asks by.
+    pub(super) plan_age: Option<Duration>,
+}
+
+/// Returns the word of every agent that can be believed; the others leave a gap.
+///
+/// # Errors
+///
+/// Says why there is none: no agents asked for, none heard of late, all too old, all captured.
+pub(super) fn said<'a>(
+    cluster: &'a Cluster,
+    out: &mut Output,
+) -> Result<Vec<Said<'a>>, Unanswered> {
+    let settings = cluster.settings();
+    if settings.agents.is_none() && settings.named_agents == 0 {
+        return Err(Skipped::NotConfigured.into());
+    }
+    let mut said = Vec::new();
+    let mut why = Unknown::Stale("agents");
+    for (agent, observation) in cluster.observations()? {
+        if agent.vantage != Vantage::Pod {
+            continue;
+        }
+        why = match &observation.dns {
+            None => Unknown::AgentTooOld,
+            Some(_) if observation.captured.is_some_and(|by| by.dns) => Unknown::Captured,
+            Some(dns) => {
+                said.push(Said { node: &agent.node, dns, plan_age: observation.plan_age });
+                continue;
+            }
+        };
+        out.gap("agents", why);
+    }
+    if said.is_empty() { Err(why.into()) } else { Ok(said) }
+}
+
+impl Said<'_> {
+    /// Adds up the rows that are `wanted`.
+    pub(super) fn sum(&self, wanted: impl Fn(&DnsRow) -> bool) -> Window {
+        let mut sum = Window::default();
+        self.dns.rows.iter().filter(|row| wanted(row)).for_each(|row| sum.add(&row.queries));
+        sum
+    }
+
+    /// Returns what a workload would feel.
+    pub(super) fn headline(&self) -> Window {
+        self.sum(|row| {
+            (row.path, row.query, row.protocol)
+                == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp)
+        })
+    }
+}
+
+/// Returns the DNS Service: as the agents were told, else as this role was.
+pub(super) fn service(cluster: &Cluster, said: &[Said<'_>]) -> Key {
+    let told = said.iter().find_map(|it| it.dns.service.as_ref());
+    told.unwrap_or_else(|| &cluster.settings().dns_service).clone()
+}
+
+/// Whether more than a tenth of enough attempts failed.
+pub(super) fn fails(window: &Window) -> bool {
+    window.attempts >= ENOUGH && window.failures * 10 > window.attempts
+}
+
+/// Whether more than a twentieth of enough answers took longer than 250 ms.
+pub(super) fn is_slow(window: &Window) -> bool {
+    let answers = window.attempts - window.failures;
+    answers >= ENOUGH && window.slow * 20 > answers
+}
+
+/// Names the most frequent reason.
+pub(super) fn mostly(window: &Window) -> &'static str {
+    window.mostly.map_or("an unnamed reason", Failure::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(attempts: u64, failures: u64, slow: u64) -> Window {
+        Window { attempts, failures, slow, ..Window::default() }
+    }
+
+    #[test]
+    fn a_tenth_and_a_twentieth_are_borne_and_few_attempts_say_nothing() {
+        for (attempts, failures, failing) in
+            [(20, 2, false), (20, 3, true), (19, 19, false), (0, 0, false), (1000, 101, true)]
+        {
+            assert_eq!(fails(&window(attempts, failures, 0)), failing, "{failures}/{attempts}");
+        }
+        for (answers, slow, is) in [(20, 1, false), (20, 2, true), (19, 19, false)] {
+            assert_eq!(is_slow(&window(answers + 7, 7, slow)), is, "{slow}/{answers}");
+        }
+    }
+}
