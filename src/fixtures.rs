@@ -1,6 +1,9 @@
 //! Clusters and answers for the tests of checks.
 
+mod nodes;
 pub(crate) mod says;
+
+pub(crate) use nodes::{attempts, reaching};
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -9,13 +12,14 @@ use crate::check::{Check, Output};
 use crate::family::Value;
 use crate::model::{
     Agent, Apply, Clock, Cluster, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Event,
-    Fact, Failure, Key, Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown,
-    Vantage, Window,
+    Fact, Failure, Key, Namespace, NetworkPolicy, Node, Observation, Pod, PodRef, Protocol,
+    Service, Uid, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Returns a cluster whose kinds are all listed and empty.
 pub(crate) fn cluster() -> Cluster {
-    Cluster::default().listed::<Service>().listed::<Pod>().listed::<EndpointSlice>()
+    let cluster = Cluster::default().listed::<Service>().listed::<Pod>().listed::<EndpointSlice>();
+    cluster.listed::<Node>().listed::<Namespace>().listed::<NetworkPolicy>()
 }
 
 /// Builders: every pod is labelled `app=<its name up to the last dash>` and has one address.

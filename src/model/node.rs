@@ -80,10 +80,14 @@ impl Node {
     ///
     /// The DaemonSets' affinity in `deploy/` says the same.
     pub fn runs_agents(&self) -> bool {
-        let label = |key: &str| self.labels.get(key).map(|value| &**value);
-        label("kubernetes.io/os").is_none_or(|os| os == "linux")
-            && label("type") != Some("virtual-kubelet")
-            && label("eks.amazonaws.com/compute-type") != Some("fargate")
+        let os = self.labels.get("kubernetes.io/os");
+        os.is_none_or(|os| **os == *"linux") && !self.is_virtual()
+    }
+
+    /// Whether it has no kubelet and no CNI of its own.
+    pub fn is_virtual(&self) -> bool {
+        let is = |key: &str, value: &str| self.labels.get(key).is_some_and(|it| **it == *value);
+        is("type", "virtual-kubelet") || is("eks.amazonaws.com/compute-type", "fargate")
     }
 
     /// Whether somebody is taking it away, so that its silence is no failure.

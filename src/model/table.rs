@@ -93,6 +93,11 @@ impl<T: Fact> Table<T> {
         self.rows.range(first..).take_while(move |(key, _)| key.namespace == namespace)
     }
 
+    /// Whether there is an object that cannot be read, whatever its namespace.
+    pub fn has_undecoded(&self) -> bool {
+        !self.undecoded.is_empty()
+    }
+
     pub(super) fn answer(&self, now: Clock) -> Result<&Self, Unanswered> {
         let kind = T::KIND.name;
         match self.barred {

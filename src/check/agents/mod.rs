@@ -1,0 +1,262 @@
+//! Do netvitals' own agents run, speak, and see what workloads see?
+//!
+//! Everything on connectivity and names is what agents say. One that is missing or silent is a
+//! blind spot, and one that a policy restricts sees failures that workloads do not have.
+//!
+//! Without the API it goes on with the agents that were known, and says what it cannot see. Left
+//! out: agents on nodes that are young or taken away; pods that are no agents.
+
+mod codes;
+pub(crate) mod roster;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use self::codes::{COLLECTOR_ISOLATED, MISSING, REFUSED, RESTRICTED_BY_POLICY, STALE};
+use self::roster::Roster;
+use super::{Check, Code, Finding, Layer, Output};
+use crate::family::Family;
+use crate::model::{
+    Agent, Cluster, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod, Skipped,
+    Unanswered, Vantage,
+};
+
+/// Compares the agents that there should be with those that speak.
+pub static CHECK: Check = Check {
+    id: "agents",
+    layer: Layer::Netvitals,
+    question: "Do netvitals' own agents run, speak, and see what workloads see?",
+    needs: &[],
+    wants: &[Namespace::KIND, NetworkPolicy::KIND, Node::KIND, Pod::KIND],
+    families: &[EXPECTED.desc(), REPORTING.desc(), LAST.desc()],
+    codes: &[&COLLECTOR_ISOLATED, &MISSING, &REFUSED, &RESTRICTED_BY_POLICY, &STALE],
+    run,
+};
+
+static EXPECTED: Family<1> = Family::gauge(
+    "netvitals_agents_expected",
+    "Agents that should run: one for each node that can, and is neither young nor taken away.",
+    ["vantage"],
+);
+
+static REPORTING: Family<2> = Family::gauge(
+    "netvitals_agent_reporting",
+    "Whether an agent answered in the last 75 seconds.",
+    ["node", "vantage"],
+);
+
+static LAST: Family<2> = Family::gauge(
+    "netvitals_agent_last_observation_timestamp_seconds",
+    "When an agent answered last, in seconds since 1970; absent for one that did not of late.",
+    ["node", "vantage"],
+);
+
+fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
+    let settings = cluster.settings();
+    if (&settings.agents, &settings.host_agents, settings.named_agents) == (&None, &None, 0) {
+        return Err(Skipped::NotConfigured.into());
+    }
+    let roster = Roster::of(cluster);
+    let expected = match expected(cluster) {
+        Ok(expected) => Some(expected),
+        Err(why) if roster.is_empty() => return Err(why),
+        Err(why) => {
+            out.gap("nodes", why);
+            None
+        }
+    };
+    measure(&roster, expected.as_ref(), out);
+    if let Some(expected) = &expected {
+        missing(cluster, &roster, expected, out);
+    }
+    silent(cluster, &roster, out);
+    restricted(cluster, out);
+    Ok(())
+}
+
+/// Returns the agents that there should be.
+fn expected(cluster: &Cluster) -> Result<BTreeSet<Agent>, Unanswered> {
+    let (settings, nodes) = (cluster.settings(), cluster.read::<Node>()?);
+    let configured = [(Vantage::Pod, &settings.agents), (Vantage::Host, &settings.host_agents)];
+    let vantages: Vec<Vantage> = configured
+        .into_iter()
+        .filter(|(_, daemon_set)| daemon_set.is_some())
+        .map(|(vantage, _)| vantage)
+        .collect();
+    let mut expected = BTreeSet::new();
+    for (Key { name, .. }, node) in nodes.iter() {
+        if node.runs_agents() && node.is_settled(cluster.now(), settings.young_node) {
+            let agent = |vantage: &Vantage| Agent { node: name.clone(), vantage: *vantage };
+            expected.extend(vantages.iter().map(agent));
+        }
+    }
+    Ok(expected)
+}
+
+fn measure(roster: &Roster, expected: Option<&BTreeSet<Agent>>, out: &mut Output) {
+    for vantage in Vantage::ALL {
+        if let Some(expected) = expected {
+            let count = expected.iter().filter(|agent| agent.vantage == vantage).count();
+            out.sample(&EXPECTED, [vantage.as_str()], count as f64);
+        }
+    }
+    let heard: BTreeMap<&Agent, _> = roster.heard().collect();
+    let known: BTreeSet<&Agent> =
+        heard.keys().copied().chain(expected.into_iter().flatten()).collect();
+    for agent in known {
+        let labels = [&*agent.node, agent.vantage.as_str()];
+        out.sample(&REPORTING, labels, f64::from(u8::from(roster.speaks(agent))));
+        if let Some(at) = heard.get(agent) {
+            out.sample(&LAST, labels, at.unix.as_secs_f64());
+        }
+    }
+}
+
+/// Finds nodes without an agent, and the reason why no node has one.
+fn missing(cluster: &Cluster, roster: &Roster, expected: &BTreeSet<Agent>, out: &mut Output) {
+    let settings = cluster.settings();
+    let pods = cluster.read::<Pod>();
+    if let Err(why) = pods.and_then(|pods| Ok(pods.namespace(&settings.namespace).map(|_| ())?)) {
+        out.gap("pods", why);
+        return;
+    }
+    let refused = refused(cluster, roster, expected, out);
+    let mut nodes: BTreeMap<&Name, Vec<String>> = BTreeMap::new();
+    for agent in expected {
+        if roster.speaks(agent) || (refused && agent.vantage == Vantage::Host) {
+            continue;
+        }
+        let why = match roster.get(agent).and_then(|it| it.pod.as_ref()) {
+            Some((_, true)) => continue,
+            Some((pod, false)) => format!("{} ({pod} is not ready)", agent.vantage.as_str()),
+            None => format!("{} (no pod)", agent.vantage.as_str()),
+        };
+        nodes.entry(&agent.node).or_default().push(why);
+    }
+    for (node, agents) in nodes {
+        let message = format!(
+            "without an agent of vantage {}: look at the DaemonSet's pods and their events",
+            agents.join(", ")
+        );
+        out.finding(on(&MISSING, node, message));
+    }
+}
+
+/// Finds out whether Pod Security keeps all host agents away.
+fn refused(
+    cluster: &Cluster,
+    roster: &Roster,
+    expected: &BTreeSet<Agent>,
+    out: &mut Output,
+) -> bool {
+    let is_host = |agent: &Agent| agent.vantage == Vantage::Host;
+    if !expected.iter().any(is_host) || roster.agents().any(is_host) {
+        return false;
+    }
+    let own = Key::new("", cluster.settings().namespace.clone());
+    let namespaces = match cluster.read::<Namespace>() {
+        Ok(namespaces) => namespaces,
+        Err(why) => {
+            out.gap("namespace", why);
+            return false;
+        }
+    };
+    let level = namespaces.get(&own).and_then(Namespace::enforced);
+    let Some(level) = level.filter(|level| ["baseline", "restricted"].contains(level)) else {
+        return false;
+    };
+    let message = format!(
+        "Pod Security level {level} refuses every host agent: run kubectl label ns {} \
+         pod-security.kubernetes.io/enforce=privileged --overwrite, or switch host agents off",
+        own.name
+    );
+    let subject = Object { kind: Namespace::KIND, key: own };
+    out.finding(Finding { code: &REFUSED, subject, node: None, message });
+    true
+}
+
+/// Finds agents that ought to speak and do not: one finding each, or a single one where it is
+/// rather the listener that is cut off.
+fn silent(cluster: &Cluster, roster: &Roster, out: &mut Output) {
+    let (all, silent) = (roster.speakers(&Vantage::ALL).len(), roster.silent());
+    let own = || Object {
+        kind: Namespace::KIND,
+        key: Key::new("", cluster.settings().namespace.clone()),
+    };
+    if all > 1 && 2 * silent.len() > all {
+        let message = format!(
+            "{} of {all} agents are silent at once: look at the network of the node that this \
+             replica runs on",
+            silent.len()
+        );
+        out.finding(Finding { code: &COLLECTOR_ISOLATED, subject: own(), node: None, message });
+        return;
+    }
+    let mut nodes: BTreeMap<&Name, Vec<&str>> = BTreeMap::new();
+    for agent in silent {
+        nodes.entry(&agent.node).or_default().push(agent.vantage.as_str());
+    }
+    for (node, vantages) in nodes {
+        let message = format!(
+            "its agent of vantage {} is silent: look at whether the node is reached, then at the \
+             agent's log",
+            vantages.join(", ")
+        );
+        out.finding(on(&STALE, node, message));
+    }
+    let named = roster.named();
+    let lacking = cluster.settings().named_agents.saturating_sub(named);
+    if lacking > 0 && roster.is_late() {
+        let message = format!(
+            "{lacking} of {} agents that are named by their URL do not answer: look at the log",
+            cluster.settings().named_agents
+        );
+        out.finding(Finding { code: &MISSING, subject: own(), node: None, message });
+    }
+}
+
+/// Finds policies of others that make agents see what workloads do not.
+fn restricted(cluster: &Cluster, out: &mut Output) {
+    let namespace = &cluster.settings().namespace;
+    let policies = match cluster.read::<NetworkPolicy>() {
+        Ok(policies) => policies.namespace(namespace),
+        Err(why) => return out.gap("policies", why),
+    };
+    let policies = match policies {
+        Ok(policies) => policies,
+        Err(why) => return out.gap("policies", why),
+    };
+    let pods = cluster.last_known::<Pod>().into_iter();
+    // A policy does nothing to a pod on the node's own network.
+    let own: Vec<(&Key, &Pod)> = pods
+        .flat_map(|pods| pods.last_known_namespace(namespace))
+        .filter(|(_, pod)| !pod.host_network && !pod.ended && is_own(&pod.labels))
+        .collect();
+    for (key, policy) in policies {
+        let direction = match (policy.restricts_ingress, policy.restricts_egress) {
+            (true, true) => "ingress and egress",
+            (true, false) => "ingress",
+            (false, true) => "egress",
+            (false, false) => continue,
+        };
+        let selected = own.iter().filter(|(_, pod)| policy.selector.matches(&pod.labels)).count();
+        if selected == 0 || is_own(&policy.labels) {
+            continue;
+        }
+        let message = format!(
+            "it restricts {direction} of {selected} of netvitals' own pods: look at its rules"
+        );
+        let subject = Object { kind: NetworkPolicy::KIND, key: key.clone() };
+        out.finding(Finding { code: &RESTRICTED_BY_POLICY, subject, node: None, message });
+    }
+}
+
+fn on(code: &'static Code, node: &Name, message: String) -> Finding {
+    let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
+    Finding { code, subject, node: Some(node.clone()), message }
+}
+
+fn is_own(labels: &Labels) -> bool {
+    labels.get("app.kubernetes.io/name").is_some_and(|name| **name == *"netvitals")
+}

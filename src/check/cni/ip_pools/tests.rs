@@ -1,0 +1,245 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::*;
+use crate::fixtures::{answer, cluster};
+use crate::model::{Addresses, Unknown};
+
+/// A node with 13 addresses.
+fn small(facts: Cluster, node: &str, third: u8) -> Cluster {
+    facts.node_with(node, |node| {
+        node.pod_cidrs = vec![format!("10.244.{third}.0/28").parse().unwrap()];
+        node.max_pods = Some(10);
+    })
+}
+
+fn pod(facts: Cluster, number: u8, change: impl FnOnce(&mut Pod)) -> Cluster {
+    facts.pod_with(&format!("shop/cart-{number}"), |pod| {
+        pod.node = Some("n1".into());
+        pod.addresses = [IpAddr::from([10, 244, 1, number])].into_iter().collect();
+        change(pod);
+    })
+}
+
+/// Node n1 with so many of its 13 addresses used.
+fn used(count: u8) -> Cluster {
+    (2..count + 2).fold(small(cluster(), "n1", 1), |facts, number| pod(facts, number, |_| {}))
+}
+
+fn waits(pod: &mut Pod) {
+    pod.addresses = Addresses::default();
+    pod.ready = false;
+}
+
+#[test]
+fn the_live_pods_of_a_node_use_its_range() {
+    let answer = answer(&CHECK, &small(used(4), "n2", 2));
+    assert_eq!(answer.findings, [""; 0]);
+    let pool =
+        |node: &str, third: u8| format!("{{host-local,10.244.{third}.0/28,node,{node},IPv4}}");
+    let (one, two) = (pool("n1", 1), pool("n2", 2));
+    assert_eq!(
+        answer.samples,
+        [
+            format!("netvitals_ip_pool_addresses{one} 13"),
+            format!("netvitals_ip_pool_addresses{two} 13"),
+            format!("netvitals_ip_pool_reserved{one} 0"),
+            format!("netvitals_ip_pool_reserved{two} 0"),
+            format!("netvitals_ip_pool_used{one} 4"),
+            format!("netvitals_ip_pool_used{two} 0"),
+            format!("netvitals_ip_pool_utilisation_ratio{one} {}", 4.0 / 13.0),
+            format!("netvitals_ip_pool_utilisation_ratio{two} 0"),
+            format!("netvitals_ip_pool_waiting_pods{one} 0"),
+            format!("netvitals_ip_pool_waiting_pods{two} 0"),
+        ]
+    );
+}
+
+#[test]
+fn who_has_an_address_and_who_waits_for_one() {
+    type Change = fn(&mut Pod);
+    let cases: [(&str, Change, u8, u8); 8] = [
+        ("running", |_| {}, 1, 0),
+        ("finished: its address is free though the API still shows it", |it| it.ended = true, 0, 0),
+        ("being deleted", |it| it.terminating = true, 1, 0),
+        ("on the node's own network", |it| it.host_network = true, 0, 0),
+        (
+            "not scheduled",
+            |it| {
+                it.node = None;
+                waits(it)
+            },
+            0,
+            0,
+        ),
+        ("without an address yet", waits, 0, 1),
+        (
+            "without an address and deleted",
+            |it| {
+                it.terminating = true;
+                waits(it)
+            },
+            0,
+            0,
+        ),
+        ("on a node that nobody knows", |it| it.node = Some("n9".into()), 0, 0),
+    ];
+    for (what, change, used, waiting) in cases {
+        let answer = answer(&CHECK, &pod(small(cluster(), "n1", 1), 5, change));
+        let told = |family: &str| {
+            let mut samples = answer.samples.iter().filter(|it| it.starts_with(family));
+            samples.next().and_then(|it| it.rsplit_once(' ')).map(|(_, value)| value.to_owned())
+        };
+        assert_eq!(told("netvitals_ip_pool_used"), Some(used.to_string()), "{what}");
+        assert_eq!(told("netvitals_ip_pool_waiting"), Some(waiting.to_string()), "{what}");
+    }
+}
+
+#[test]
+fn a_full_range_is_a_problem_once_a_pod_waits() {
+    assert_eq!(answer(&CHECK, &used(13)).findings, [""; 0]);
+    assert_eq!(answer(&CHECK, &pod(used(12), 99, waits)).findings, [""; 0]);
+    assert_eq!(
+        answer(&CHECK, &pod(used(13), 99, waits)).findings,
+        [
+            "ip_pools.exhausted Node n1: 13 of 13 addresses of 10.244.1.0/28 are used and pods wait: \
+          1: look at the events of the pods that are Pending"
+        ]
+    );
+}
+
+#[test]
+fn a_node_that_accepts_more_pods_than_it_has_addresses_is_worth_knowing() {
+    let facts = cluster().node_with("n1", |node| {
+        node.pod_cidrs = vec!["10.244.1.0/25".parse().unwrap()];
+        node.max_pods = Some(250);
+    });
+    assert_eq!(
+        answer(&CHECK, &facts).findings,
+        [
+            "ip_pools.too_small Node n1: 10.244.1.0/25 has 125 addresses for up to 250 pods: look at \
+          maxPods of the kubelet and at the size of node ranges"
+        ]
+    );
+}
+
+#[test]
+fn both_families_of_a_node_are_pools() {
+    let facts = cluster().node_with("n1", |node| {
+        node.pod_cidrs = ["10.244.1.0/24", "fd00:1::/64"].map(|it| it.parse().unwrap()).into();
+    });
+    let facts = pod(facts, 7, |pod| {
+        let both: [IpAddr; 2] = [[10, 244, 1, 7].into(), "fd00:1::7".parse().unwrap()];
+        pod.addresses = both.into_iter().collect();
+    });
+    let samples = answer(&CHECK, &facts).samples;
+    for line in [
+        "netvitals_ip_pool_used{host-local,10.244.1.0/24,node,n1,IPv4} 1",
+        "netvitals_ip_pool_used{host-local,fd00:1::/64,node,n1,IPv6} 1",
+    ] {
+        assert!(samples.iter().any(|sample| sample == line), "{line} is not in {samples:#?}");
+    }
+}
+
+#[test]
+fn ranges_that_another_ipam_ignores_are_no_pools() {
+    let elsewhere = |pod: &mut Pod| {
+        pod.addresses = [IpAddr::from([192, 168, 3, 4])].into_iter().collect();
+    };
+    let facts = pod(small(cluster(), "n1", 1), 5, elsewhere);
+    assert_eq!(answer(&CHECK, &facts).result, Err(Skipped::NotApplicable.into()));
+    // One pod with a special network says nothing of the others.
+    assert_eq!(answer(&CHECK, &pod(used(2), 99, elsewhere)).result, Ok(()));
+}
+
+#[test]
+fn without_ranges_there_is_nothing_to_ask() {
+    let facts = cluster().node_with("n1", |node| node.pod_cidrs.clear());
+    assert_eq!(answer(&CHECK, &facts).result, Err(Skipped::NotApplicable.into()));
+}
+
+#[test]
+fn what_cannot_be_seen_is_unknown_rather_than_free() {
+    let facts = [
+        (used(13).unlisted::<Node>(), Unknown::NotListed("Node")),
+        (used(13).unlisted::<Pod>(), Unknown::NotListed("Pod")),
+    ];
+    for (facts, why) in facts {
+        assert_eq!(answer(&CHECK, &facts).result, Err(why.into()));
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_makes_counts_too_low_and_is_said() {
+    let facts = pod(used(13), 99, waits).undecoded::<Pod>("shop/pay-1");
+    let answer = answer(&CHECK, &facts.undecoded::<Node>("/n9"));
+    let why = [("nodes", Unknown::Undecoded("Node")), ("pods", Unknown::Undecoded("Pod"))];
+    assert_eq!(answer.gaps, why.map(|(part, why)| (part, why.into())));
+    assert_eq!(answer.findings.len(), 1);
+}
+
+fn shared(used: Option<u64>) -> Pool {
+    let subject = Object { kind: Node::KIND, key: Key::new("", "pool") };
+    Pool {
+        name: "10.0.0.0/16".into(),
+        scope: Scope::Cluster(subject),
+        family: IpFamily::V4,
+        addresses: 220,
+        used,
+        reserved: 20,
+        waiting: 0,
+    }
+}
+
+#[test]
+fn a_pool_of_the_whole_cluster_is_told_before_it_is_full() {
+    for (used, expected) in [
+        (Some(169), &[] as &[&str]),
+        (Some(170), &["85 % of the addresses of 10.0.0.0/16 are used: look at its size"]),
+        (None, &[]),
+    ] {
+        let faults = shared(used).faults();
+        let messages: Vec<&str> = faults.iter().map(|(_, message)| &**message).collect();
+        assert_eq!(messages, expected);
+    }
+}
+
+#[test]
+fn an_ipam_that_cannot_be_read_hides_no_other() {
+    static BARRED: Adapter = Adapter {
+        ipam: "barred",
+        wants: &[],
+        pools: |_, _| Err(Unknown::Forbidden("Range").into()),
+    };
+    static SHARED: Adapter = Adapter {
+        ipam: "shared",
+        wants: &[],
+        pools: |_, pools| {
+            pools.push(shared(None));
+            Ok(())
+        },
+    };
+    let mut out = Output::default();
+    assert_eq!(judge(&[&BARRED, &SHARED], &cluster(), &mut out), Ok(()));
+    assert_eq!(out.gaps, BTreeSet::from([("barred", Unknown::Forbidden("Range").into())]));
+    // What nobody can say has no sample.
+    let families: Vec<&str> = out.rows.iter().map(|(desc, _)| desc.name).collect();
+    assert_eq!(
+        families,
+        [
+            "netvitals_ip_pool_addresses",
+            "netvitals_ip_pool_reserved",
+            "netvitals_ip_pool_waiting_pods"
+        ]
+    );
+    let alone = judge(&[&BARRED], &cluster(), &mut Output::default());
+    assert_eq!(alone, Err(Unknown::Forbidden("Range").into()));
+}
+
+#[test]
+fn what_adapters_read_is_what_the_check_declares() {
+    let declared: Vec<&Kind> = CHECK.needs.iter().chain(CHECK.wants).copied().collect();
+    for kind in ADAPTERS.iter().flat_map(|adapter| adapter.wants) {
+        assert!(declared.contains(kind), "{}", kind.name);
+    }
+}

@@ -1,0 +1,175 @@
+//! Who reaches whom, and whose fault it is when somebody does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::Output;
+use crate::check::agents::roster::{Roster, is_settled};
+use crate::check::observers::Observers;
+use crate::model::{
+    Cluster, Failure, Key, Name, Node, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
+    Vantage, Window,
+};
+
+/// Fewer attempts than this say nothing of a target.
+const ENOUGH: u64 = 3;
+
+/// For each observer whether it fails to reach each of its targets; both are nodes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mesh(BTreeMap<Name, BTreeMap<Name, bool>>);
+
+/// What follows from a mesh.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Judgement {
+    /// Of each target, the observers that are believed; all of them when none is.
+    pub(super) observers: BTreeMap<Name, Observers>,
+    /// Nodes that are not reached, and are at fault.
+    pub(super) unreachable: BTreeSet<Name>,
+    /// Nodes that reach nobody, while others reach them.
+    pub(super) one_way: BTreeSet<Name>,
+    /// The nodes involved when nobody is left to say whose fault it is; else empty.
+    pub(super) quarrel: BTreeSet<Name>,
+}
+
+impl Mesh {
+    /// Reads what the agents of one vantage say of one class of targets.
+    ///
+    /// # Errors
+    ///
+    /// Says why nobody can be judged: the agents are silent, too old or captured, or there is
+    /// nothing to reach.
+    pub(super) fn of(
+        cluster: &Cluster,
+        out: &mut Output,
+        vantage: Vantage,
+        target: Target,
+    ) -> Result<Self, Unanswered> {
+        let roster = Roster::of(cluster);
+        let nodes = cluster.read::<Node>();
+        let exists = |name: &Name| {
+            nodes.is_err() || nodes.is_ok_and(|all| all.get(&Key::new("", name.clone())).is_some())
+        };
+        let (mut mesh, mut heard, mut why) = (Self::default(), 0, Unknown::Stale("agents"));
+        for (agent, observation) in cluster.observations()? {
+            let speaks = agent.vantage == vantage && roster.speaks(agent);
+            if !speaks || !is_settled(cluster, &agent.node) {
+                continue;
+            }
+            heard += 1;
+            why = match &observation.reach {
+                None => Unknown::AgentTooOld,
+                Some(_) if observation.captured.is_some_and(|by| by.tcp) => Unknown::Captured,
+                Some(reach) => {
+                    let rows = reach.iter().filter(|row| {
+                        (row.target, row.probe) == (target, ProbeKind::Tcp)
+                            && row.node.as_ref().is_some_and(|it| {
+                                *it != agent.node && exists(it) && is_settled(cluster, it)
+                            })
+                    });
+                    mesh.0.insert(agent.node.clone(), failing(rows));
+                    continue;
+                }
+            };
+            out.gap("agents", why);
+        }
+        if mesh.0.is_empty() {
+            return Err(why.into());
+        }
+        // Whoever hears only its own node, or less than half of all, is itself cut off.
+        let speakers = roster.speakers(&[vantage]).len();
+        if 2 * heard < speakers || (heard == 1 && speakers > 1) {
+            return Err(Unknown::Stale("agents").into());
+        }
+        if mesh.0.values().all(BTreeMap::is_empty) {
+            let alone = heard == 1 && nodes.is_ok_and(|nodes| nodes.iter().count() < 2);
+            let why =
+                if alone { Skipped::NotApplicable.into() } else { Unknown::TooFewSamples.into() };
+            return Err(why);
+        }
+        Ok(mesh)
+    }
+
+    /// Says who is at fault.
+    ///
+    /// Observers that fail at least half of their targets are suspects, and their word does not
+    /// count against others. Where all are suspects, those that fail least are believed after
+    /// all, unless they condemn each other.
+    pub(super) fn judge(&self) -> Judgement {
+        let looking = || self.0.keys().filter(|it| self.share(it).all > 0);
+        let mut believed: BTreeSet<&Name> =
+            looking().filter(|it| !is_suspect(self.share(it))).collect();
+        if believed.is_empty() {
+            let smallest = looking().map(|it| self.share(it)).reduce(smaller);
+            let is_smallest = |share| smallest.is_some_and(|it| !is_smaller(it, share));
+            believed = looking().filter(|it| is_smallest(self.share(it))).collect();
+        }
+        let observers = self.count(|observer| believed.contains(observer));
+        let agreed = |target: &Name| observers.get(target).map(|it| it.agree());
+        // One against all the others, and nobody else to ask: it may be either side.
+        let alone = believed.len() == 1;
+        let condemned = |it: &Name| agreed(it).unwrap_or_else(|| alone && self.share(it).agree());
+        if !believed.is_empty() && believed.iter().all(|it| condemned(it)) {
+            let quarrel = self.edges().filter(|(_, _, fails)| *fails);
+            let quarrel = quarrel.flat_map(|(from, to, _)| [from.clone(), to.clone()]).collect();
+            return Judgement { observers: self.count(|_| true), quarrel, ..Judgement::default() };
+        }
+        let unreachable = observers.keys().filter(|it| agreed(it) == Some(true)).cloned().collect();
+        let suspects = looking().filter(|it| !believed.contains(it));
+        let is_one_way = |it: &&Name| agreed(it) == Some(false) && self.share(it).agree();
+        let one_way = suspects.filter(is_one_way).cloned().collect();
+        Judgement { unreachable, one_way, quarrel: BTreeSet::new(), observers }
+    }
+
+    /// Returns how many targets an observer has, and how many of them it fails to reach.
+    fn share(&self, observer: &Name) -> Observers {
+        let mut share = Observers::default();
+        self.0.get(observer).into_iter().flatten().for_each(|(_, fails)| share.add(*fails));
+        share
+    }
+
+    fn count(&self, is_believed: impl Fn(&Name) -> bool) -> BTreeMap<Name, Observers> {
+        let mut counts: BTreeMap<Name, Observers> = BTreeMap::new();
+        for (_, target, fails) in self.edges().filter(|(observer, ..)| is_believed(observer)) {
+            counts.entry(target.clone()).or_default().add(fails);
+        }
+        counts
+    }
+
+    fn edges(&self) -> impl Iterator<Item = (&Name, &Name, bool)> {
+        let targets = self.0.iter();
+        targets.flat_map(|(from, to)| to.iter().map(move |(to, fails)| (from, to, *fails)))
+    }
+}
+
+/// Whether an observer may itself be at fault. One failing target of several says more of the
+/// target: of three nodes, the two that are well fail half of theirs when the third is not.
+fn is_suspect(share: Observers) -> bool {
+    2 * share.failing >= share.all && share.failing >= share.all.clamp(1, 2)
+}
+
+fn is_smaller(one: Observers, other: Observers) -> bool {
+    one.failing * other.all < other.failing * one.all
+}
+
+fn smaller(one: Observers, other: Observers) -> Observers {
+    if is_smaller(other, one) { other } else { one }
+}
+
+/// Returns for each target whether half of the attempts or more failed, where there are enough.
+fn failing<'a>(rows: impl Iterator<Item = &'a Reached>) -> BTreeMap<Name, bool> {
+    let mut windows: BTreeMap<&Name, Window> = BTreeMap::new();
+    for row in rows {
+        let mut window = row.attempts;
+        // Who refuses is there, and so is the path.
+        if window.mostly == Some(Failure::Refused) {
+            window.failures = 0;
+        }
+        if let Some(node) = &row.node {
+            windows.entry(node).or_default().add(&window);
+        }
+    }
+    let enough = windows.into_iter().filter(|(_, window)| window.attempts >= ENOUGH);
+    enough.map(|(node, window)| (node.clone(), 2 * window.failures >= window.attempts)).collect()
+}
+
+#[cfg(test)]
+mod tests;
