@@ -318,6 +318,7 @@ impl ClusterArgs {
             dns_service: self.dns_service.0,
             named_agents: self.agent.len(),
             young_node: self.young_node.0,
+            ..Settings::default()
         };
         let agents = self.agent.into_iter().map(|url| url.0).collect();
         let options = cluster::Options { settings, agents, pull_interval: self.pull_interval.0 };

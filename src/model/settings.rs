@@ -23,6 +23,9 @@ pub struct Settings {
     pub named_agents: usize,
     /// A node younger than this may still be setting up its network.
     pub young_node: Duration,
+    /// No finding has to last longer than this before it counts, whatever its grace; only the
+    /// demo cannot wait.
+    pub longest_grace: Duration,
 }
 
 impl Default for Settings {
@@ -36,6 +39,7 @@ impl Default for Settings {
             dns_service: Key::new("kube-system", "kube-dns"),
             named_agents: 0,
             young_node: Duration::from_secs(300),
+            longest_grace: Duration::MAX,
         }
     }
 }

@@ -67,8 +67,23 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    publish(options, client, listener, stop, Arc::default()).await
+}
+
+/// Runs, and puts each report where somebody in this process looks for it too.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn publish(
+    options: Options,
+    client: Client,
+    listener: TcpListener,
+    stop: CancellationToken,
+    report: Arc<ArcSwapOption<Report>>,
+) -> io::Result<()> {
     let uptime = Uptime::start();
-    let published = Published::default();
+    let published = Published { report, ..Published::default() };
     let (changes, inbox) = mpsc::channel(WAITING);
     let leaves = TaskTracker::new();
     let (mut tasks, counts) = api::run_all(&client, &changes, &leaves, &stop);
