@@ -1,0 +1,216 @@
+//! The shipped rules: names, severities, annotations, expressions, and that each has what it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::contract;
+use super::rules::{Rules, duration};
+
+/// The headings of a runbook, in order.
+const HEADINGS: [&str; 6] =
+    ["## Meaning", "## Impact", "## Diagnosis", "## Fix", "## Verify", "## What absence means"];
+
+fn names() -> BTreeSet<String> {
+    Rules::shipped().iter().map(|rule| rule.alert.clone()).collect()
+}
+
+#[test]
+fn expressions_say_what_the_program_has() {
+    for rule in Rules::shipped().iter() {
+        let (faults, seen) = contract::read(&rule.expr);
+        assert!(faults.is_empty(), "{}: {faults:#?}", rule.alert);
+        assert!(!seen.is_empty(), "{} reads nothing of netvitals", rule.alert);
+    }
+}
+
+#[test]
+fn queries_of_annotations_say_what_the_program_has() {
+    for rule in Rules::shipped().iter() {
+        for text in rule.annotations.values() {
+            // `query (printf `…` $labels.cluster)`: the query stands between backquotes.
+            for query in text.split('`').skip(1).step_by(2) {
+                let (faults, _) = contract::read(&query.replace("%q", r#""""#));
+                assert!(faults.is_empty(), "{}: {query}: {faults:#?}", rule.alert);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_alert_has_the_form_that_users_rely_on() {
+    for rule in Rules::shipped().iter() {
+        let name = &rule.alert;
+        let rest = name.strip_prefix("Netvitals").unwrap_or_default();
+        assert!(rest.starts_with(|first: char| first.is_ascii_uppercase()), "{name}");
+        assert!(rest.len() > 1 && rest.chars().all(|it| it.is_ascii_alphanumeric()), "{name}");
+        let severity = rule.labels["severity"].as_str();
+        assert!(["critical", "warning", "info"].contains(&severity), "{name}: {severity}");
+        assert!(rule.labels.contains_key("component"), "{name} has no component");
+        for value in rule.labels.values() {
+            assert!(!value.contains("{{"), "{name}: a label must not change with the value");
+        }
+    }
+}
+
+#[test]
+fn annotations_say_what_why_and_where_to_look() {
+    for rule in Rules::shipped().iter() {
+        let name = &rule.alert;
+        let keys: Vec<&str> = rule.annotations.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["dashboard_url", "description", "runbook_url", "summary"], "{name}");
+        let summary = &rule.annotations["summary"];
+        assert!(summary.ends_with('.') && !summary.contains("{{"), "{name}: {summary}");
+        let description = &rule.annotations["description"];
+        let (_, cause) = description.split_once(" Root cause: ").expect("a root cause");
+        assert!(cause.contains("netvitals_root_cause{cluster=%q}"), "{name}: {cause}");
+        assert!(cause.ends_with("{{ else }}none is named{{ end }}."), "{name}: {cause}");
+        assert!(
+            rule.annotations["runbook_url"].ends_with(&format!("/runbooks/{name}.md")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_alert_outlasts_two_evaluations() {
+    for group in &Rules::shipped().groups {
+        let least = duration(&group.interval) * 2;
+        for rule in &group.rules {
+            assert!(duration(&rule.pending) >= least, "{} fires too soon", rule.alert);
+            let ratio = rule.expr.contains("rate(");
+            assert!(!ratio || rule.keep_firing_for.is_some(), "{} would flap", rule.alert);
+        }
+    }
+}
+
+#[test]
+fn a_severity_comes_once_or_says_in_which_role() {
+    let mut known = BTreeSet::new();
+    for rule in Rules::shipped().iter() {
+        assert!(known.insert((rule.alert.clone(), rule.labels.clone())), "{}", rule.alert);
+    }
+}
+
+#[test]
+fn every_alert_has_its_runbook_and_no_runbook_is_left_over() {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir("alerts/runbooks").unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(text.starts_with(&format!("# {name}\n")), "{name} has another title");
+        let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("## ")).collect();
+        assert_eq!(headings, HEADINGS, "{name}");
+        assert!(text.contains("kubectl "), "{name} has no command");
+        files.insert(name);
+    }
+    assert_eq!(files, names());
+}
+
+/// The part of a promtool test that is read here.
+#[derive(serde::Deserialize)]
+struct Promtool {
+    tests: Vec<Case>,
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    name: String,
+    alert_rule_test: Vec<Moment>,
+}
+
+#[derive(serde::Deserialize)]
+struct Moment {
+    alertname: String,
+    #[serde(default)]
+    exp_alerts: Vec<Expected>,
+}
+
+#[derive(serde::Deserialize)]
+struct Expected {
+    exp_labels: BTreeMap<String, String>,
+}
+
+#[test]
+fn every_severity_of_an_alert_is_seen_firing_silent_and_under_every_condition() {
+    let (mut fired, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    let mut said: BTreeMap<String, String> = BTreeMap::new();
+    for entry in fs::read_dir("alerts/tests").unwrap() {
+        let path = entry.unwrap().path();
+        let file: Promtool = serde_saphyr::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        for case in file.tests {
+            for moment in case.alert_rule_test {
+                *said.entry(moment.alertname.clone()).or_default() += &format!("{}\n", case.name);
+                if moment.exp_alerts.is_empty() {
+                    silent.insert(moment.alertname.clone());
+                }
+                for expected in moment.exp_alerts {
+                    fired.insert((
+                        moment.alertname.clone(),
+                        expected.exp_labels["severity"].clone(),
+                    ));
+                }
+            }
+        }
+    }
+    for rule in Rules::shipped().iter() {
+        let severity = rule.labels["severity"].clone();
+        assert!(
+            fired.contains(&(rule.alert.clone(), severity.clone())),
+            "{} {severity}",
+            rule.alert
+        );
+        assert!(silent.contains(&rule.alert), "{} is never silent", rule.alert);
+        for condition in ["healed", "no data", "replica", "relabelled"] {
+            let names = said.get(&rule.alert).map(String::as_str).unwrap_or_default();
+            assert!(names.contains(condition), "{}: no test says {condition}", rule.alert);
+        }
+    }
+}
+
+#[test]
+fn shorter_times_change_nothing_else() {
+    let shipped = Rules::shipped();
+    let same = shipped.clone().shortened(1, Duration::ZERO);
+    for (before, after) in shipped.iter().zip(same.iter()) {
+        // As text, because the order of matchers is no meaning.
+        let [before_expr, after_expr] = [before, after].map(|rule| rule.parsed().to_string());
+        assert_eq!(before_expr, after_expr, "{}", before.alert);
+        assert_eq!(duration(&before.pending), duration(&after.pending));
+    }
+    let short = shipped.shortened(5, Duration::from_secs(20));
+    let rule = short.rule("NetvitalsDNSSuccessLow", "critical");
+    assert_eq!((rule.pending.as_str(), rule.keep_firing_for.as_deref()), ("24s", Some("1m")));
+    assert!(rule.expr.contains("[1m]") && !rule.expr.contains("[5m]"), "{}", rule.expr);
+    let rule = short.rule("NetvitalsIPPoolFilling", "warning");
+    assert!(rule.expr.contains("[1h12m]") && rule.expr.contains("offset 12m"), "{}", rule.expr);
+    let again: Rules = serde_saphyr::from_str(&short.to_file()).unwrap();
+    assert_eq!(again, short);
+}
+
+#[test]
+fn the_threshold_of_a_rule_is_its_first_comparison() {
+    let rules = Rules::shipped();
+    for (alert, severity, threshold) in [
+        ("NetvitalsDNSSuccessLow", "critical", 0.1),
+        ("NetvitalsDNSLatencyHigh", "warning", 0.05),
+        ("NetvitalsCoreDNSThrottled", "info", 0.25),
+        ("NetvitalsIPPoolFilling", "info", 0.75),
+        ("NetvitalsIPPoolFilling", "warning", 0.85),
+        ("NetvitalsPodUnreachable", "critical", 0.05),
+    ] {
+        assert_eq!(rules.rule(alert, severity).threshold(), threshold, "{alert} {severity}");
+    }
+}
+
+#[test]
+fn the_inhibition_example_names_alerts_and_labels_that_exist() {
+    let text = fs::read_to_string(Path::new("alerts/inhibition.yaml")).unwrap();
+    for word in text.split(|it: char| !it.is_ascii_alphanumeric()) {
+        if word.starts_with("Netvitals") && word.len() > "Netvitals".len() {
+            assert!(names().contains(word), "{word} is no alert");
+        }
+    }
+}
