@@ -1,11 +1,12 @@
 //! The command line: subcommands and flags, each with its environment name, over the file.
 
+mod sources;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValue;
-use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config};
@@ -13,6 +14,7 @@ use crate::log::{Form, Level};
 use crate::model::{Agent, Settings, Vantage};
 use crate::role::{agent, cluster};
 use crate::setting::{Address, Named, Period, Url};
+use sources::Sources;
 
 /// The vital signs of a Kubernetes cluster's network: what is broken, where, and what to do.
 ///
@@ -195,24 +197,6 @@ fn command(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result
     }
 }
 
-/// What was given on the command line or by the environment, and what the file says.
-struct Sources<'a> {
-    given: &'a ArgMatches,
-}
-
-impl Sources<'_> {
-    /// Takes what the file says in the place of a default.
-    fn fill<T>(&self, id: &str, slot: &mut T, file: Option<T>) {
-        let given = matches!(
-            self.given.value_source(id),
-            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-        );
-        if let (false, Some(value)) = (given, file) {
-            *slot = value;
-        }
-    }
-}
-
 impl Common {
     /// Reads the file, and takes from it what is common.
     fn file(&mut self, from: &Sources<'_>) -> Result<Config, String> {
@@ -242,19 +226,20 @@ impl AgentArgs {
         given: &ArgMatches,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Command, String> {
-        let from = Sources { given };
+        let mut from = Sources::new(given);
         let file = self.common.file(&from)?;
+        let path = self.common.config_file.as_deref();
         from.fill("node_name", &mut self.node_name, file.node_name.map(Some));
         from.fill("vantage", &mut self.vantage, file.vantage);
         from.fill("cluster_url", &mut self.cluster_url, file.cluster_url);
         from.fill("namespace", &mut self.namespace, file.namespace);
         from.fill("resolv_conf", &mut self.resolv_conf, file.resolv_conf);
         from.fill("cgroup_root", &mut self.cgroup_root, file.cgroup_root);
-        from.fill("dns_interval", &mut self.dns_interval, file.dns.interval);
-        from.fill("dns_window", &mut self.dns_window, file.dns.window);
+        from.time("dns_interval", &mut self.dns_interval, file.dns.interval, path);
+        from.time("dns_window", &mut self.dns_window, file.dns.window, path);
         from.fill("dns_external", &mut self.dns_external, file.dns.external.map(Some));
-        from.fill("reach_interval", &mut self.reach_interval, file.reach.interval);
-        from.fill("reach_window", &mut self.reach_window, file.reach.window);
+        from.time("reach_interval", &mut self.reach_interval, file.reach.interval, path);
+        from.time("reach_window", &mut self.reach_window, file.reach.window, path);
 
         let node = self.node_name.unwrap_or_default();
         // Whoever only checks a file sits at no node.
@@ -263,10 +248,10 @@ impl AgentArgs {
                         NETVITALS_NODE_NAME"
                 .to_owned());
         }
-        within("dns.interval", self.dns_interval, SOONEST, 10 * SECOND)?;
-        within("dns.window", self.dns_window, 2 * self.dns_interval.0, HOUR)?;
-        within("reach.interval", self.reach_interval, SOONEST, 60 * SECOND)?;
-        within("reach.window", self.reach_window, 2 * self.reach_interval.0, HOUR)?;
+        from.within("dns_interval", self.dns_interval, SOONEST, 10 * SECOND)?;
+        from.within("dns_window", self.dns_window, 2 * self.dns_interval.0, HOUR)?;
+        from.within("reach_interval", self.reach_interval, SOONEST, 60 * SECOND)?;
+        from.within("reach_window", self.reach_window, 2 * self.reach_interval.0, HOUR)?;
         let mut cluster_urls: Vec<String> = self.cluster_url.into_iter().map(|url| url.0).collect();
         if cluster_urls.is_empty() {
             cluster_urls = service_urls(&self.namespace, &env);
@@ -289,12 +274,13 @@ impl AgentArgs {
 
 impl ClusterArgs {
     fn command(mut self, given: &ArgMatches) -> Result<Command, String> {
-        let from = Sources { given };
+        let mut from = Sources::new(given);
         let file = self.common.file(&from)?;
+        let path = self.common.config_file.as_deref();
         from.fill("kubeconfig", &mut self.kubeconfig, file.kubeconfig.map(Some));
         from.fill("namespace", &mut self.namespace, file.namespace);
         from.fill("agent", &mut self.agent, file.agent);
-        from.fill("pull_interval", &mut self.pull_interval, file.pull.interval);
+        from.time("pull_interval", &mut self.pull_interval, file.pull.interval, path);
         from.fill("dns_service", &mut self.dns_service, file.dns_service);
         let agents = file.agents;
         from.fill("agents_daemonset", &mut self.agents_daemonset, agents.daemonset);
@@ -305,9 +291,9 @@ impl ClusterArgs {
             &mut self.agents_headless_service,
             agents.headless_service,
         );
-        from.fill("young_node", &mut self.young_node, file.young_node);
+        from.time("young_node", &mut self.young_node, file.young_node, path);
 
-        within("pull.interval", self.pull_interval, SECOND, 300 * SECOND)?;
+        from.within("pull_interval", self.pull_interval, SECOND, 300 * SECOND)?;
         let named = |name: String| (!name.is_empty()).then(|| name.into());
         let settings = Settings {
             namespace: self.namespace.into(),
@@ -332,14 +318,6 @@ const SOONEST: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn within(name: &str, value: Period, least: Duration, most: Duration) -> Result<(), String> {
-    if (least..=most).contains(&value.0) {
-        return Ok(());
-    }
-    let (least, most) = (Period(least), Period(most));
-    Err(format!("{name} is {value}: write a time from {least} to {most}"))
-}
 
 /// Where the cluster role is within Kubernetes, the way that needs no DNS first.
 fn service_urls(namespace: &str, env: impl Fn(&str) -> Option<String>) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_saphyr::Error;
+use serde_saphyr::{Error, Location, Spanned};
 
 use crate::log::{Form, Level};
 use crate::model::Vantage;
@@ -45,7 +45,7 @@ pub struct Config {
     /// `--dns-service`
     pub dns_service: Option<Named>,
     /// `--young-node`
-    pub young_node: Option<Period>,
+    pub young_node: Option<Spanned<Period>>,
 }
 
 /// The server.
@@ -71,9 +71,9 @@ pub struct Log {
 #[serde(default, deny_unknown_fields)]
 pub struct Dns {
     /// `--dns.interval`
-    pub interval: Option<Period>,
+    pub interval: Option<Spanned<Period>>,
     /// `--dns.window`
-    pub window: Option<Period>,
+    pub window: Option<Spanned<Period>>,
     /// `--dns.external`
     pub external: Option<String>,
 }
@@ -83,9 +83,9 @@ pub struct Dns {
 #[serde(default, deny_unknown_fields)]
 pub struct Reach {
     /// `--reach.interval`
-    pub interval: Option<Period>,
+    pub interval: Option<Spanned<Period>>,
     /// `--reach.window`
-    pub window: Option<Period>,
+    pub window: Option<Spanned<Period>>,
 }
 
 /// How often agents are asked.
@@ -93,7 +93,7 @@ pub struct Reach {
 #[serde(default, deny_unknown_fields)]
 pub struct Pull {
     /// `--pull.interval`
-    pub interval: Option<Period>,
+    pub interval: Option<Spanned<Period>>,
 }
 
 /// What the agents' objects are called.
@@ -127,11 +127,13 @@ pub fn read(path: &Path) -> Result<Config, String> {
 fn parse(text: &str) -> Result<Config, String> {
     serde_saphyr::from_str(text).map_err(|error| {
         let error = error.without_snippet();
-        let place = error
-            .location()
-            .map_or_else(String::new, |place| format!(":{}:{}", place.line(), place.column()));
-        format!("{place}: {}", explain(error))
+        format!("{}{}", error.location().map_or_else(|| ": ".to_owned(), place), explain(error))
     })
+}
+
+/// Returns a place in a file as it follows the file's name.
+pub fn place(location: Location) -> String {
+    format!(":{}:{}: ", location.line(), location.column())
 }
 
 fn explain(error: &Error) -> String {

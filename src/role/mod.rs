@@ -4,12 +4,9 @@ pub mod agent;
 pub mod cluster;
 
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +33,7 @@ pub fn run(command: Command) -> Result<ExitCode, String> {
         let ended = match command.run {
             Run::Agent(_) => return Err("the agent is not built yet".to_owned()),
             Run::Cluster(options, kubeconfig) => {
-                let client = client(kubeconfig.as_deref()).await?;
+                let client = watch::connect(kubeconfig.as_deref()).await?;
                 cluster::run(options, client, listener, stop).await
             }
         };
@@ -88,45 +85,4 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
         }
     });
     Ok(stop)
-}
-
-/// Connects to the API server of `kubeconfig`, else of the environment or of the pod.
-///
-/// Nothing is sent yet: an API server that is away is no error.
-async fn client(kubeconfig: Option<&Path>) -> Result<Client, String> {
-    let config = match kubeconfig {
-        Some(path) => {
-            let read = Kubeconfig::read_from(path);
-            let named = async {
-                Config::from_custom_kubeconfig(read?, &KubeConfigOptions::default()).await
-            };
-            named.await.map_err(|error| {
-                format!(
-                    "cannot use {}: {}: name a readable kubeconfig with --kubeconfig",
-                    path.display(),
-                    one_line(&error)
-                )
-            })
-        }
-        None => Config::infer().await.map_err(|error| {
-            format!(
-                "no API server is known ({}): name a kubeconfig with --kubeconfig, or run in a \
-                 pod with a service account",
-                one_line(&error)
-            )
-        }),
-    };
-    let mut config = config?;
-    // Silence must be seen, and a storm of 429 too: the library's own retries hide both.
-    config.connect_timeout = Some(Duration::from_secs(5));
-    config.read_timeout = Some(Duration::from_secs(40));
-    config.reset_reader_on_write = true;
-    config.default_retry = false;
-    Client::try_from(config)
-        .map_err(|error| format!("cannot make a client of the API server: {}", one_line(&error)))
-}
-
-/// An error and what caused it, without breaks: some texts of the libraries have several lines.
-fn one_line(error: &dyn std::error::Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
