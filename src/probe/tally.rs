@@ -1,17 +1,50 @@
-//! The counts of an agent's probes, over its whole life.
+//! The counts of an agent's attempts, over its whole life.
+//!
+//! A combination of labels begins at 0 when a plan first schedules it, and stays: what a plan
+//! no longer has is not counted any further, but a counter that went away would be a reset.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::Probe;
+use super::{Probe, dns, icmp};
 use crate::family::{Desc, Family, Rows};
-use crate::model::{Agent, Failure, Target};
+use crate::model::{Agent, DnsPath, DnsQuery, Failure, ProbeKind, Protocol, Target};
 
 /// The families of every probe.
-pub static FAMILIES: &[Desc] = &[ATTEMPTS.desc(), FAILURES.desc(), DURATION.desc(), SKIPPED.desc()];
+pub static FAMILIES: &[Desc] = &[
+    QUERIES.desc(),
+    QUERY_FAILURES.desc(),
+    QUERY_DURATION.desc(),
+    ATTEMPTS.desc(),
+    FAILURES.desc(),
+    DURATION.desc(),
+    SKIPPED.desc(),
+    SUPPORTED.desc(),
+    DELAY.desc(),
+];
+
+static QUERIES: Family<5> = Family::counter(
+    "netvitals_dns_queries_total",
+    "DNS queries that ended.",
+    ["node", "vantage", "path", "query", "protocol"],
+);
+
+static QUERY_FAILURES: Family<6> = Family::counter(
+    "netvitals_dns_query_failures_total",
+    "DNS queries that failed.",
+    ["node", "vantage", "path", "query", "protocol", "reason"],
+);
+
+static QUERY_DURATION: Family<4> = Family::histogram(
+    "netvitals_dns_query_duration_seconds",
+    "Time that successful DNS queries took.",
+    ["node", "vantage", "path", "query"],
+    &[0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 2.0, 5.0],
+);
 
 static ATTEMPTS: Family<4> = Family::counter(
     "netvitals_probe_attempts_total",
@@ -29,7 +62,8 @@ static DURATION: Family<4> = Family::histogram(
     "netvitals_probe_duration_seconds",
     "Time that successful attempts took.",
     ["node", "vantage", "probe", "target"],
-    BOUNDS,
+    // A lost first packet of a handshake is sent again after 1 s.
+    &[0.001, 0.005, 0.025, 0.1, 1.0],
 );
 
 static SKIPPED: Family<3> = Family::counter(
@@ -38,77 +72,233 @@ static SKIPPED: Family<3> = Family::counter(
     ["node", "vantage", "reason"],
 );
 
-const BOUNDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 2.0];
+static SUPPORTED: Family<3> = Family::gauge(
+    "netvitals_probe_supported",
+    "Whether the agent may send this kind of probe.",
+    ["node", "vantage", "probe"],
+);
 
-/// Counts of the combinations that the plan schedules, each from 0 on.
+static DELAY: Family<2> = Family::histogram(
+    "netvitals_probe_schedule_delay_seconds",
+    "Time by which attempts began later than they were due.",
+    ["node", "vantage"],
+    &[0.005, 0.02, 0.1, 1.0],
+);
+
+/// Why an attempt was not made.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Skip {
+    /// The last attempt at the same target was still under way.
+    Busy,
+    /// There were more targets than an agent takes.
+    Capped,
+    /// The target's address is none that an agent may be sent to.
+    Denied,
+    /// Too many attempts were under way.
+    Full,
+    /// It never left this machine, for want of descriptors, ports or buffers.
+    Local,
+}
+
+impl Skip {
+    const ALL: [Self; 5] = [Self::Busy, Self::Capped, Self::Denied, Self::Full, Self::Local];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Capped => "capped",
+            Self::Denied => "denied",
+            Self::Full => "full",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// Attempts of one kind, as they are counted.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Queries.
+    Dns(DnsPath, DnsQuery, Protocol),
+    /// Attempts to reach something.
+    Probe(&'static Probe, Target),
+}
+
+/// Tells whether the times of such queries are worth their series: those of the node's cache are
+/// the headline's, and those of outside names are others' networks.
+const fn timed(path: DnsPath, query: DnsQuery) -> bool {
+    !matches!((path, query), (DnsPath::Nodelocal, _) | (_, DnsQuery::External))
+}
+
+/// The counts.
 #[derive(Debug)]
 pub struct Tally {
     agent: Agent,
-    planned: BTreeMap<(&'static str, Target), Counts>,
-    skipped: Counter,
+    dns: RwLock<BTreeMap<(DnsPath, DnsQuery, Protocol), Arc<Counts>>>,
+    probes: RwLock<BTreeMap<(ProbeKind, Target), Arc<Counts>>>,
+    /// One for each of `Skip::ALL`.
+    skipped: [Counter; Skip::ALL.len()],
+    delay: Times,
+    echoes: AtomicBool,
+}
+
+/// The counts of one kind.
+#[derive(Debug)]
+pub struct Counts {
+    attempts: Counter,
+    failures: Vec<(Failure, Counter)>,
+    /// Shared by both protocols of DNS; absent where times say nothing.
+    times: Option<Arc<Times>>,
 }
 
 #[derive(Debug)]
-struct Counts {
-    attempts: Counter,
-    failures: BTreeMap<Failure, Counter>,
+struct Times {
+    bounds: &'static [f64],
     /// One for each bound, and one for everything above.
-    buckets: [Counter; BOUNDS.len() + 1],
+    buckets: Vec<Counter>,
     seconds: Counter<f64, AtomicU64>,
 }
 
-impl Tally {
-    /// Begins with every planned combination at 0.
-    pub fn new(agent: Agent, planned: impl IntoIterator<Item = (&'static Probe, Target)>) -> Self {
-        let counts = |probe: &Probe| Counts {
-            attempts: Counter::default(),
-            failures: probe.failures.iter().map(|why| (*why, Counter::default())).collect(),
-            buckets: Default::default(),
-            seconds: Counter::default(),
+impl Times {
+    fn new(desc: &Desc) -> Self {
+        let crate::family::Type::Histogram(bounds) = desc.ty else {
+            panic!("{} is no histogram", desc.name)
         };
-        let planned =
-            planned.into_iter().map(|(probe, target)| ((probe.name, target), counts(probe)));
-        Self { agent, planned: planned.collect(), skipped: Counter::default() }
+        let buckets = std::iter::repeat_with(Counter::default).take(bounds.len() + 1).collect();
+        Self { bounds, buckets, seconds: Counter::default() }
     }
 
-    /// Counts one attempt; one that never left this machine says nothing of the target.
-    pub fn count(&self, probe: &Probe, target: Target, outcome: Result<Duration, Failure>) {
-        let Some(counts) = self.planned.get(&(probe.name, target)) else { return };
-        if outcome == Err(Failure::Local) {
-            self.skipped.inc();
-            return;
-        }
+    fn count(&self, time: Duration) {
+        let seconds = time.as_secs_f64();
+        self.buckets[self.bounds.partition_point(|bound| *bound < seconds)].inc();
+        self.seconds.inc_by(seconds);
+    }
+
+    fn read(&self) -> (Vec<u64>, f64) {
+        (self.buckets.iter().map(Counter::get).collect(), self.seconds.get())
+    }
+}
+
+impl Counts {
+    fn new(failures: impl Iterator<Item = Failure>, times: Option<Arc<Times>>) -> Arc<Self> {
+        let failures = failures.map(|failure| (failure, Counter::default())).collect();
+        Arc::new(Self { attempts: Counter::default(), failures, times })
+    }
+
+    /// Counts one attempt.
+    pub fn count(&self, outcome: Result<Duration, Failure>) {
         // First here and last in `rows`, so that no scrape sees a failure without its attempt.
-        counts.attempts.inc();
-        match outcome {
-            Ok(took) => {
-                let seconds = took.as_secs_f64();
-                counts.buckets[BOUNDS.partition_point(|bound| *bound < seconds)].inc();
-                counts.seconds.inc_by(seconds);
-            }
-            Err(failure) => {
-                let known = counts.failures.get(&failure);
-                if let Some(counter) = known.or_else(|| counts.failures.get(&Failure::Other)) {
-                    counter.inc();
-                }
+        self.attempts.inc();
+        match (outcome, &self.times) {
+            (Ok(took), Some(times)) => times.count(took),
+            (Ok(_), None) => {}
+            (Err(failure), _) => {
+                let named = |reason| self.failures.iter().find(|(known, _)| *known == reason);
+                named(failure).or_else(|| named(Failure::Other)).inspect(|(_, it)| _ = it.inc());
             }
         }
+    }
+}
+
+impl Tally {
+    /// Begins with nothing planned.
+    pub fn new(agent: Agent) -> Self {
+        Self {
+            agent,
+            dns: RwLock::default(),
+            probes: RwLock::default(),
+            skipped: Default::default(),
+            delay: Times::new(&DELAY.desc()),
+            echoes: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the counts of one kind, which exist from now on.
+    pub fn planned(&self, kind: Kind) -> Arc<Counts> {
+        // A panic in one of these lines would leave the maps as whole as they were.
+        match kind {
+            Kind::Probe(probe, target) => {
+                let mut probes = self.probes.write().unwrap_or_else(PoisonError::into_inner);
+                let counts = probes.entry((probe.kind, target)).or_insert_with(|| {
+                    let times = probe.timed.then(|| Arc::new(Times::new(&DURATION.desc())));
+                    Counts::new(probe.failures.iter().copied(), times)
+                });
+                counts.clone()
+            }
+            Kind::Dns(path, query, protocol) => {
+                let mut dns = self.dns.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(counts) = dns.get(&(path, query, protocol)) {
+                    return counts.clone();
+                }
+                let other = dns.iter().find(|((p, q, _), _)| (*p, *q) == (path, query));
+                let times = match other {
+                    Some((_, counts)) => counts.times.clone(),
+                    None => {
+                        timed(path, query).then(|| Arc::new(Times::new(&QUERY_DURATION.desc())))
+                    }
+                };
+                let counts = Counts::new(dns::failures(query, protocol), times);
+                dns.insert((path, query, protocol), counts.clone());
+                counts
+            }
+        }
+    }
+
+    /// Counts an attempt that was not made.
+    pub fn skip(&self, why: Skip) {
+        self.skipped[why as usize].inc();
+    }
+
+    /// Counts by how much later than due an attempt began.
+    pub fn delayed(&self, by: Duration) {
+        self.delay.count(by);
+    }
+
+    /// Says whether echo requests may be sent.
+    pub fn echoes(&self, supported: bool) {
+        self.echoes.store(supported, Ordering::Relaxed);
     }
 
     /// Returns the counts as they are now.
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::default();
         let (node, vantage) = (&*self.agent.node, self.agent.vantage.as_str());
-        rows.push(&SKIPPED, [node, vantage, Failure::Local.as_str()], self.skipped.get() as f64);
-        for ((probe, target), counts) in &self.planned {
-            let labels = [node, vantage, *probe, target.as_str()];
+        for skip in Skip::ALL {
+            let count = self.skipped[skip as usize].get();
+            rows.push(&SKIPPED, [node, vantage, skip.as_str()], count as f64);
+        }
+        let echoes = f64::from(u8::from(self.echoes.load(Ordering::Relaxed)));
+        rows.push(&SUPPORTED, [node, vantage, icmp::PROBE.kind.as_str()], echoes);
+        let (buckets, sum) = self.delay.read();
+        rows.push_histogram(&DELAY, [node, vantage], buckets, sum);
+
+        for ((path, query, protocol), counts) in
+            &*self.dns.read().unwrap_or_else(PoisonError::into_inner)
+        {
+            let (path, query, protocol) = (path.as_str(), query.as_str(), protocol.as_str());
             for (failure, count) in &counts.failures {
-                let [node, vantage, probe, target] = labels;
+                let labels = [node, vantage, path, query, protocol, failure.as_str()];
+                rows.push(&QUERY_FAILURES, labels, count.get() as f64);
+            }
+            if let Some(times) = &counts.times {
+                let (buckets, sum) = times.read();
+                rows.push_histogram(&QUERY_DURATION, [node, vantage, path, query], buckets, sum);
+            }
+            let labels = [node, vantage, path, query, protocol];
+            rows.push(&QUERIES, labels, counts.attempts.get() as f64);
+        }
+        for ((probe, target), counts) in
+            &*self.probes.read().unwrap_or_else(PoisonError::into_inner)
+        {
+            let (probe, target) = (probe.as_str(), target.as_str());
+            for (failure, count) in &counts.failures {
                 let labels = [node, vantage, probe, target, failure.as_str()];
                 rows.push(&FAILURES, labels, count.get() as f64);
             }
-            let buckets = counts.buckets.iter().map(Counter::get).collect();
-            rows.push_histogram(&DURATION, labels, buckets, counts.seconds.get());
+            if let Some(times) = &counts.times {
+                let (buckets, sum) = times.read();
+                rows.push_histogram(&DURATION, [node, vantage, probe, target], buckets, sum);
+            }
+            let labels = [node, vantage, probe, target];
             rows.push(&ATTEMPTS, labels, counts.attempts.get() as f64);
         }
         rows
@@ -122,37 +312,82 @@ mod tests {
     use crate::page::{Format, write};
     use crate::probe::tcp;
 
-    fn page(outcomes: &[Result<Duration, Failure>]) -> String {
-        let agent = Agent { node: "n1".into(), vantage: Vantage::Pod };
-        let tally = Tally::new(agent, [(&tcp::PROBE, Target::Api)]);
-        outcomes.iter().for_each(|outcome| tally.count(&tcp::PROBE, Target::Api, *outcome));
+    fn tally() -> Tally {
+        Tally::new(Agent { node: "n1".into(), vantage: Vantage::Pod })
+    }
+
+    fn page(tally: &Tally) -> String {
         write(&[&tally.rows()], Format::Text).replace(r#"node="n1",vantage="pod","#, "")
+    }
+
+    fn has(page: &str, lines: &[&str]) {
+        for line in lines {
+            assert!(page.lines().any(|it| it == *line), "{line}\nis not in\n{page}");
+        }
     }
 
     #[test]
     fn planned_combinations_start_at_zero_and_others_do_not_exist() {
-        let page = page(&[]);
-        assert!(page.contains(r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 0"#));
+        let tally = tally();
+        tally.planned(Kind::Probe(&tcp::PROBE, Target::Api));
+        tally.planned(Kind::Dns(DnsPath::Service, DnsQuery::Cluster, Protocol::Tcp));
+        let page = page(&tally);
         for failure in tcp::PROBE.failures {
             let labels = format!(r#"{{probe="tcp",target="api",reason="{}"}}"#, failure.as_str());
             assert!(page.contains(&format!("netvitals_probe_failures_total{labels} 0")), "{page}");
         }
-        assert!(!page.contains("peer_pod"));
+        has(
+            &page,
+            &[
+                r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 0"#,
+                r#"netvitals_dns_queries_total{path="service",query="cluster",protocol="tcp"} 0"#,
+                r#"netvitals_dns_query_failures_total{path="service",query="cluster",protocol="tcp",reason="reset"} 0"#,
+                r#"netvitals_dns_query_duration_seconds_bucket{path="service",query="cluster",le="0.25"} 0"#,
+                r#"netvitals_probe_skipped_total{reason="denied"} 0"#,
+                r#"netvitals_probe_supported{probe="icmp"} 0"#,
+            ],
+        );
+        assert!(!page.contains("peer_pod") && !page.contains("replica"));
     }
 
     #[test]
-    fn an_attempt_is_counted_once_and_a_local_error_not_at_all() {
-        let fast = Ok(Duration::from_millis(5));
-        let page = page(&[fast, Err(Failure::Refused), Err(Failure::Local)]);
-        for line in [
-            r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 2"#,
-            r#"netvitals_probe_failures_total{probe="tcp",target="api",reason="refused"} 1"#,
-            r#"netvitals_probe_skipped_total{reason="local"} 1"#,
-            r#"netvitals_probe_duration_seconds_bucket{probe="tcp",target="api",le="0.001"} 0"#,
-            r#"netvitals_probe_duration_seconds_bucket{probe="tcp",target="api",le="0.005"} 1"#,
-            r#"netvitals_probe_duration_seconds_count{probe="tcp",target="api"} 1"#,
-        ] {
-            assert!(page.lines().any(|it| it == line), "{line}\nis not in\n{page}");
-        }
+    fn an_attempt_is_counted_once_and_again_when_it_is_planned_anew() {
+        let tally = tally();
+        let api = || tally.planned(Kind::Probe(&tcp::PROBE, Target::Api));
+        api().count(Ok(Duration::from_millis(5)));
+        api().count(Err(Failure::Refused));
+        // A reason that this probe does not know.
+        api().count(Err(Failure::Nxdomain));
+        tally.skip(Skip::Local);
+        has(
+            &page(&tally),
+            &[
+                r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 3"#,
+                r#"netvitals_probe_failures_total{probe="tcp",target="api",reason="refused"} 1"#,
+                r#"netvitals_probe_failures_total{probe="tcp",target="api",reason="other"} 1"#,
+                r#"netvitals_probe_skipped_total{reason="local"} 1"#,
+                r#"netvitals_probe_duration_seconds_bucket{probe="tcp",target="api",le="0.001"} 0"#,
+                r#"netvitals_probe_duration_seconds_bucket{probe="tcp",target="api",le="0.005"} 1"#,
+                r#"netvitals_probe_duration_seconds_count{probe="tcp",target="api"} 1"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn both_protocols_of_a_question_share_their_times() {
+        let tally = tally();
+        let plan =
+            |protocol| tally.planned(Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, protocol));
+        plan(Protocol::Udp).count(Ok(Duration::from_millis(300)));
+        plan(Protocol::Tcp).count(Ok(Duration::from_millis(200)));
+        let labels = r#"path="resolver",query="cluster""#;
+        has(
+            &page(&tally),
+            &[
+                &format!("netvitals_dns_query_duration_seconds_bucket{{{labels},le=\"0.25\"}} 1"),
+                &format!("netvitals_dns_query_duration_seconds_count{{{labels}}} 2"),
+                &format!("netvitals_dns_queries_total{{{labels},protocol=\"udp\"}} 1"),
+            ],
+        );
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Command, Run};
 use crate::family::Desc;
 use crate::task::{self, process};
-use crate::{check, http, probe, pull, watch};
+use crate::{check, host, http, probe, pull, watch};
 
 /// How long tasks may take to end once the role has.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -52,6 +52,7 @@ pub fn checked() -> impl Iterator<Item = &'static Desc> {
 pub fn live() -> impl Iterator<Item = &'static Desc> {
     let rooms = [
         cluster::FAMILIES,
+        host::readings::FAMILIES,
         http::FAMILIES,
         probe::tally::FAMILIES,
         process::FAMILIES,

@@ -18,17 +18,9 @@ const fn histogram(name: &'static str, labels: &'static [&'static str]) -> Desc 
 
 const CPU: &[&str] = &["node", "vantage", "namespace", "pod", "container"];
 
-const DNS: &[&str] = &["node", "vantage", "path", "query", "protocol"];
-
 /// The families.
 pub(crate) static FAMILIES: &[Desc] = &[
     // Agents.
-    counter("netvitals_dns_queries_total", DNS),
-    counter(
-        "netvitals_dns_query_failures_total",
-        &["node", "vantage", "path", "query", "protocol", "reason"],
-    ),
-    histogram("netvitals_dns_query_duration_seconds", &["node", "vantage", "path", "query"]),
     counter("netvitals_coredns_cpu_usage_seconds_total", CPU),
     counter("netvitals_coredns_cpu_throttled_seconds_total", CPU),
     // The cluster role.

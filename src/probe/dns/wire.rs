@@ -30,6 +30,15 @@ impl Question {
         Self::new(name, if like.is_ipv4() { RecordType::A } else { RecordType::AAAA })
     }
 
+    /// Asks for the IPv4 addresses of `name`.
+    ///
+    /// # Errors
+    ///
+    /// Returns why `name` is none.
+    pub fn v4(name: &str) -> Result<Self, ProtoError> {
+        Self::new(name, RecordType::A)
+    }
+
     /// Asks for the texts at `name`.
     ///
     /// # Errors

@@ -1,0 +1,129 @@
+//! Readings that failed: the agent goes on with what it last read, and says so.
+
+use std::fmt::Display;
+use std::sync::Mutex;
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::family::{Desc, Family, Rows};
+use crate::model::Agent;
+
+/// The families of readings.
+pub static FAMILIES: &[Desc] = &[FAILURES.desc()];
+
+static FAILURES: Family<3> = Family::counter(
+    "netvitals_agent_read_failures_total",
+    "Readings that failed, of what the agent works with; the last good one stays in use.",
+    ["node", "vantage", "source"],
+);
+
+/// What an agent reads again and again.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Source {
+    /// The control groups of the DNS pods.
+    Cgroup,
+    /// The cluster role's plan.
+    Plan,
+    /// The resolver's configuration.
+    ResolvConf,
+}
+
+impl Source {
+    const ALL: [Self; 3] = [Self::Cgroup, Self::Plan, Self::ResolvConf];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cgroup => "cgroup",
+            Self::Plan => "plan",
+            Self::ResolvConf => "resolv_conf",
+        }
+    }
+
+    /// What to look at when it cannot be read.
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::Cgroup => "mount the node's /sys/fs/cgroup read-only where --cgroup-root says",
+            Self::Plan => "look at the pods of the cluster role, and at --cluster-url",
+            Self::ResolvConf => "look at --resolv-conf and the pod's dnsPolicy",
+        }
+    }
+}
+
+/// The counts of failures, and which sources fail now.
+#[derive(Debug)]
+pub struct Readings {
+    agent: Agent,
+    failures: [Counter; Source::ALL.len()],
+    /// The last error of each, so that a lasting one is logged once.
+    errors: Mutex<[Option<String>; Source::ALL.len()]>,
+}
+
+impl Readings {
+    /// Begins at 0.
+    pub fn new(agent: Agent) -> Self {
+        Self { agent, failures: Default::default(), errors: Mutex::default() }
+    }
+
+    /// Counts one reading, and logs where it went otherwise than the last one.
+    pub fn read<T, E: Display>(&self, source: Source, read: Result<T, E>) -> Option<T> {
+        let (read, error) = match read {
+            Ok(read) => (Some(read), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        if error.is_some() {
+            self.failures[source as usize].inc();
+        }
+        // Nothing in this block panics.
+        let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let last = &mut errors[source as usize];
+        if *last != error {
+            let name = source.as_str();
+            match &error {
+                Some(error) => {
+                    tracing::warn!(
+                        source = name,
+                        %error,
+                        remedy = source.remedy(),
+                        "cannot read, going on with what was read last"
+                    );
+                }
+                None => tracing::info!(source = name, "can be read again"),
+            }
+            *last = error;
+        }
+        read
+    }
+
+    /// Returns the counts as they are now.
+    pub fn rows(&self) -> Rows {
+        let mut rows = Rows::default();
+        let (node, vantage) = (&*self.agent.node, self.agent.vantage.as_str());
+        for source in Source::ALL {
+            let count = self.failures[source as usize].get();
+            rows.push(&FAILURES, [node, vantage, source.as_str()], count as f64);
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Vantage;
+    use crate::page::{Format, write};
+
+    #[test]
+    fn a_failure_is_counted_and_a_good_reading_comes_through() {
+        let readings = Readings::new(Agent { node: "n1".into(), vantage: Vantage::Host });
+        assert_eq!(readings.read(Source::Plan, Ok::<_, String>(7)), Some(7));
+        assert_eq!(readings.read(Source::Cgroup, Err::<u8, _>("gone")), None);
+        let page = write(&[&readings.rows()], Format::Text);
+        let count = |source| {
+            format!(
+                "netvitals_agent_read_failures_total{{node=\"n1\",vantage=\"host\",source=\"{source}\"}}"
+            )
+        };
+        assert!(page.contains(&format!("{} 1", count("cgroup"))), "{page}");
+        assert!(page.contains(&format!("{} 0", count("resolv_conf"))), "{page}");
+    }
+}

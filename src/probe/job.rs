@@ -1,0 +1,160 @@
+//! Something that is attempted again and again, and one attempt at it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::dns::{self, Expected, Question};
+use super::icmp::Echo;
+use super::{Probe, icmp, tcp};
+use crate::model::{DnsPath, DnsQuery, Failure, Key, Name, ProbeKind, Protocol, Replica, Target};
+
+/// An unanswered query is lost after so long.
+pub(super) const DEADLINE_DNS: Duration = Duration::from_secs(2);
+
+/// Both families have to be there within so long.
+const PAIR: Duration = Duration::from_secs(1);
+
+/// A neighbour that is gone is reported after 3.06 s: a shorter deadline would hide it.
+const TCP: Duration = Duration::from_millis(3500);
+
+/// An echo is there or lost.
+const ICMP: Duration = Duration::from_secs(1);
+
+/// What an attempt is of, as observations name it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Row {
+    /// Queries of one kind to one server.
+    Dns {
+        /// Which server.
+        path: DnsPath,
+        /// What is asked.
+        query: DnsQuery,
+        /// Over which protocol.
+        protocol: Protocol,
+        /// Which replica, on the path of that name.
+        replica: Option<Replica>,
+    },
+    /// What one replica says of one Service.
+    Answer {
+        /// Which replica.
+        replica: Replica,
+        /// Of which Service.
+        service: Key,
+    },
+    /// Attempts to reach one thing.
+    Reach {
+        /// What kind of thing.
+        target: Target,
+        /// By which protocol.
+        probe: ProbeKind,
+        /// Its node; absent for a Service.
+        node: Option<Name>,
+        /// Its Service.
+        service: Option<Key>,
+        /// The Service's port.
+        port: Option<u16>,
+    },
+    /// An attempt that must not succeed: a connection, or else a query.
+    Canary {
+        /// By which protocol.
+        probe: ProbeKind,
+    },
+}
+
+/// What is attempted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Ask {
+    /// A connection.
+    Connect,
+    /// An echo.
+    Echo,
+    /// One query, and what its answer has to be.
+    Query(Question, Expected),
+    /// The same, over TCP where the answer does not fit into a datagram.
+    Whole(Question, Expected),
+    /// One query over TCP.
+    TcpQuery(Question, Expected),
+    /// Both families at once; the second one may have no addresses.
+    Pair([Question; 2], Expected),
+    /// A name below this one that nobody has.
+    Random(String),
+}
+
+impl Ask {
+    /// Attempts it once, at `address`.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it failed.
+    pub async fn attempt(&self, address: SocketAddr, echo: &Echo) -> Result<Duration, Failure> {
+        match self {
+            Self::Connect => tcp::connect(address, TCP).await,
+            Self::Echo => echo.ask(address.ip(), ICMP).await.map(|()| Duration::ZERO),
+            Self::Query(question, expected) => {
+                let (reply, took) = dns::udp(address, question, DEADLINE_DNS).await?;
+                dns::judge(&reply, expected).map(|()| took)
+            }
+            Self::Whole(question, expected) => {
+                let (mut reply, mut took) = dns::udp(address, question, DEADLINE_DNS).await?;
+                if reply.truncated {
+                    (reply, took) = dns::tcp(address, question, DEADLINE_DNS).await?;
+                }
+                dns::judge(&reply, expected).map(|()| took)
+            }
+            Self::TcpQuery(question, expected) => {
+                let (reply, took) = dns::tcp(address, question, DEADLINE_DNS).await?;
+                dns::judge(&reply, expected).map(|()| took)
+            }
+            Self::Pair([first, second], expected) => {
+                let ([one, other], took) = dns::udp_pair(address, [first, second], PAIR).await?;
+                dns::judge(&one, expected)?;
+                dns::judge(&other, &Expected::Existence).map(|()| took)
+            }
+            Self::Random(parent) => {
+                // 60 bits: nobody has cached it.
+                let name = format!("nv-{:015x}.{parent}", fastrand::u64(..) >> 4);
+                let question = Question::v4(&name).map_err(|_| Failure::Local)?;
+                let (reply, took) = dns::udp(address, &question, DEADLINE_DNS).await?;
+                dns::judge(&reply, &Expected::Absence).map(|()| took)
+            }
+        }
+    }
+
+    /// Tells whether it is a query.
+    pub const fn is_query(&self) -> bool {
+        !matches!(self, Self::Connect | Self::Echo)
+    }
+}
+
+/// A target and how often it is tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Job {
+    /// What it is of.
+    pub row: Row,
+    /// Where.
+    pub address: SocketAddr,
+    /// What is attempted.
+    pub ask: Ask,
+    /// Between two attempts, at most.
+    pub every: Duration,
+}
+
+impl Row {
+    /// Returns how attempts are counted; some are only observed.
+    pub fn counted(&self) -> Option<super::tally::Kind> {
+        use super::tally::Kind;
+        match self {
+            Self::Dns { path, query, protocol, .. } => match query {
+                // They explain a failing row, and have no place among the few series.
+                DnsQuery::Pair | DnsQuery::Version => None,
+                _ => Some(Kind::Dns(*path, *query, *protocol)),
+            },
+            Self::Reach { target, probe, .. } => {
+                let known = [&tcp::PROBE, &icmp::PROBE];
+                let probe: &'static Probe = known.into_iter().find(|it| it.kind == *probe)?;
+                Some(Kind::Probe(probe, *target))
+            }
+            Self::Answer { .. } | Self::Canary { .. } => None,
+        }
+    }
+}

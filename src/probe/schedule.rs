@@ -1,0 +1,213 @@
+//! When what is probed: everything again and again, at moments of its own, and nothing queues.
+//!
+//! All that is due leaves in one tick, because a wake-up for each probe costs more than the
+//! probe. Due times are random, and so are the ticks: neither an agent's targets nor a cluster's
+//! agents are ever in step.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch::Receiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::board::Board;
+use super::icmp::Echo;
+use super::job::{DEADLINE_DNS, Job, Row};
+use super::matrix::{Scope, matrix};
+use super::tally::{Counts, Skip, Tally};
+use crate::host::resolv_conf::ResolvConf;
+use crate::model::{DnsPath, DnsQuery, Plan, Protocol};
+use crate::task::{Task, Uptime};
+
+/// A tick's least and greatest length.
+const TICK: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(20)];
+
+/// The first attempt follows within this time, however rare the others are.
+const FIRST: Duration = Duration::from_secs(10);
+
+/// An idle schedule gives a sign of life this often.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Attempts under way: 64 in all, and no outage of one kind takes the place of another.
+const HEADLINE: usize = 8;
+const QUERIES: usize = 20;
+const OTHERS: usize = 36;
+
+/// What the schedule works with.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// What the agent was told.
+    pub scope: Scope,
+    /// The resolver's configuration, once it is read.
+    pub conf: Receiver<Arc<ResolvConf>>,
+    /// The plan, once there is one.
+    pub plan: Receiver<Option<Arc<Plan>>>,
+    /// Where windows are kept.
+    pub board: Arc<Board>,
+    /// Where all is counted.
+    pub tally: Arc<Tally>,
+    /// The sockets for echoes.
+    pub echo: Arc<Echo>,
+    /// The time.
+    pub uptime: Uptime,
+    /// Itself, as it is counted.
+    pub task: Task,
+}
+
+/// A job and when it is next due.
+#[derive(Debug)]
+struct Entry {
+    job: Arc<Job>,
+    counts: Option<Arc<Counts>>,
+    due: Instant,
+    /// Each attempt that is under way holds one more.
+    flights: Arc<()>,
+}
+
+/// Room for attempts that are under way.
+#[derive(Debug)]
+struct Room {
+    headline: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Schedule {
+    /// Probes for as long as it is awaited.
+    ///
+    /// # Errors
+    ///
+    /// Never; a panic of one attempt is counted, and the others go on.
+    pub async fn run(mut self) -> Result<(), Infallible> {
+        let room = |size| Arc::new(Semaphore::new(size));
+        let room = Room { headline: room(HEADLINE), queries: room(QUERIES), others: room(OTHERS) };
+        let mut running = JoinSet::new();
+        let mut entries = self.plan(Vec::new());
+        loop {
+            self.task.beat();
+            self.reap(&mut running);
+            let now = Instant::now();
+            let due = entries.iter().map(|entry| entry.due).min().unwrap_or(now + IDLE);
+            let tick = now + between(TICK[0], TICK[1]);
+            tokio::select! {
+                () = sleep_until(due.max(tick).min(now + IDLE)) => {}
+                Ok(()) = self.conf.changed() => entries = self.plan(entries),
+                Ok(()) = self.plan.changed() => entries = self.plan(entries),
+            }
+            let now = Instant::now();
+            for entry in entries.iter_mut().filter(|entry| entry.due <= now) {
+                self.launch(entry, &room, &mut running, now);
+            }
+        }
+    }
+
+    /// Makes the matrix anew; what stays goes on as if nothing had happened.
+    fn plan(&mut self, old: Vec<Entry>) -> Vec<Entry> {
+        let conf = self.conf.borrow_and_update().clone();
+        let plan = self.plan.borrow_and_update().clone();
+        let made = matrix(&self.scope, &conf, plan.as_deref(), &self.echo);
+        for (skip, count) in [(Skip::Denied, made.denied), (Skip::Capped, made.capped)] {
+            (0..count).for_each(|_| self.tally.skip(skip));
+        }
+        if made.denied + made.capped > 0 {
+            let (denied, capped) = (made.denied, made.capped);
+            tracing::warn!(denied, capped, "the plan has targets that are not probed");
+        }
+        tracing::info!(jobs = made.jobs.len(), "what is probed has changed");
+        self.board.plan(&made.jobs, self.uptime.now().uptime);
+        let key = |job: &Job| (job.row.clone(), job.address);
+        let mut old: BTreeMap<(Row, SocketAddr), Entry> =
+            old.into_iter().map(|entry| (key(&entry.job), entry)).collect();
+        let now = Instant::now();
+        let entry = |job: Job| {
+            let counts = job.row.counted().map(|kind| self.tally.planned(kind));
+            match old.remove(&key(&job)) {
+                Some(old) => {
+                    let due = old.due.min(now + job.every);
+                    Entry { job: Arc::new(job), counts, due, flights: old.flights }
+                }
+                None => {
+                    let due = now + between(Duration::ZERO, job.every.min(FIRST));
+                    Entry { job: Arc::new(job), counts, due, flights: Arc::default() }
+                }
+            }
+        };
+        made.jobs.into_iter().map(entry).collect()
+    }
+
+    fn launch(&self, entry: &mut Entry, room: &Room, running: &mut JoinSet<()>, now: Instant) {
+        self.tally.delayed(now - entry.due);
+        let every = entry.job.every;
+        // Never later than due, so that "at least every 10 s" holds; and a process that was
+        // stopped for a while does not make up for it.
+        let next = entry.due + between(every.mul_f64(0.8), every);
+        entry.due = if next > now { next } else { now + every };
+        if Arc::strong_count(&entry.flights) > flights(&entry.job) {
+            return self.tally.skip(Skip::Busy);
+        }
+        let Some(permit) = room.take(&entry.job) else { return self.tally.skip(Skip::Full) };
+        let (job, counts, flight) =
+            (entry.job.clone(), entry.counts.clone(), entry.flights.clone());
+        let (board, tally, echo) = (self.board.clone(), self.tally.clone(), self.echo.clone());
+        let uptime = self.uptime;
+        running.spawn(async move {
+            let outcome = job.ask.attempt(job.address, &echo).await;
+            board.count(&job, outcome, uptime.now().uptime);
+            match (outcome, counts) {
+                (Err(crate::model::Failure::Local), _) => tally.skip(Skip::Local),
+                (_, Some(counts)) => counts.count(outcome),
+                (_, None) => {}
+            }
+            drop((flight, permit));
+        });
+    }
+
+    /// Forgets attempts that ended; one that panicked is counted, and spoils no other.
+    fn reap(&self, running: &mut JoinSet<()>) {
+        while let Some(ended) = running.try_join_next() {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                self.task.panicked();
+                tracing::error!(%error, "an attempt panicked");
+            }
+        }
+    }
+}
+
+impl Room {
+    fn take(&self, job: &Job) -> Option<OwnedSemaphorePermit> {
+        let room = match job {
+            it if is_headline(it) => &self.headline,
+            it if it.ask.is_query() => &self.queries,
+            _ => &self.others,
+        };
+        room.clone().try_acquire_owned().ok()
+    }
+}
+
+fn is_headline(job: &Job) -> bool {
+    let (path, query, protocol) = (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
+    job.row == Row::Dns { path, query, protocol, replica: None }
+}
+
+/// How many attempts at one target may be under way.
+///
+/// One; but where queries are asked for more often than they can time out, a lost one does not
+/// hold up the next, or every loss would be counted less than it weighs.
+fn flights(job: &Job) -> usize {
+    let lost = DEADLINE_DNS.as_secs_f64() / job.every.as_secs_f64();
+    if job.ask.is_query() { (lost.ceil() as usize).clamp(1, HEADLINE) } else { 1 }
+}
+
+fn between(least: Duration, greatest: Duration) -> Duration {
+    least + greatest.saturating_sub(least).mul_f64(fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests;
