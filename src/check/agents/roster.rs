@@ -1,9 +1,9 @@
 //! Which agents there are, and which of them speak.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Agent, Clock, Cluster, Key, Name, Node, Pod, Vantage};
+use crate::model::{Agent, Clock, Cluster, Name, Node, Pod, Vantage};
 
 /// An agent that did not answer for so long is silent: what it said last may be long past.
 pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(75);
@@ -44,8 +44,9 @@ impl Roster {
             let heard = cluster.observed(agent).map(|observed| observed.at);
             known.entry(agent.clone()).or_default().heard = heard;
         }
+        let judged = Judged::of(cluster);
         for (agent, it) in &mut known {
-            it.settled = is_settled(cluster, &agent.node);
+            it.settled = judged.is_settled(&agent.node);
         }
         Self { now: cluster.now(), known }
     }
@@ -54,7 +55,7 @@ impl Roster {
         self.known.is_empty()
     }
 
-    pub(super) fn agents(&self) -> impl Iterator<Item = &Agent> {
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Agent> {
         self.known.keys()
     }
 
@@ -117,10 +118,36 @@ fn agent(cluster: &Cluster, pod: &Pod) -> Option<Agent> {
     }
 }
 
-/// Whether a node's silence is a failure, as far as is known; one that the API never showed may be
-/// a name that an agent was given.
-pub(crate) fn is_settled(cluster: &Cluster, node: &Name) -> bool {
-    let nodes = cluster.last_known::<Node>();
-    let node = nodes.and_then(|nodes| nodes.get(&Key::new("", node.clone())));
-    node.is_none_or(|node| node.is_settled(cluster.now(), cluster.settings().young_node))
+/// Which nodes are judged, found out once and asked for every row of every agent.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    /// Those whose silence is no failure, as they were last seen.
+    unsettled: BTreeSet<&'a Name>,
+    /// Those that there are; absent where that cannot be believed.
+    existing: Option<BTreeSet<&'a Name>>,
+}
+
+impl<'a> Judged<'a> {
+    pub(crate) fn of(cluster: &'a Cluster) -> Self {
+        let (now, young) = (cluster.now(), cluster.settings().young_node);
+        let nodes = cluster.last_known::<Node>().into_iter().flat_map(|nodes| nodes.iter());
+        let unsettled = nodes.filter(|(_, node)| !node.is_settled(now, young));
+        let existing = cluster.read::<Node>().ok();
+        Self {
+            unsettled: unsettled.map(|(key, _)| &key.name).collect(),
+            existing: existing.map(|nodes| nodes.iter().map(|(key, _)| &key.name).collect()),
+        }
+    }
+
+    /// Whether what happens on a node counts; one that the API never showed may be a name that an
+    /// agent was given.
+    pub(crate) fn is_settled(&self, node: &Name) -> bool {
+        !self.unsettled.contains(node)
+    }
+
+    /// Whether it is worth saying that a node is not reached: it is settled, and still there.
+    pub(crate) fn is_target(&self, node: &Name) -> bool {
+        let exists = self.existing.as_ref().is_none_or(|nodes| nodes.contains(node));
+        exists && self.is_settled(node)
+    }
 }

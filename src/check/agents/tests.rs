@@ -63,6 +63,19 @@ fn a_node_without_a_running_agent_is_named_with_the_reason() {
 }
 
 #[test]
+fn of_two_pods_of_a_rolling_daemonset_the_ready_one_counts() {
+    for names in [["a", "b"], ["b", "a"]] {
+        let settings = Settings { host_agents: None, ..Settings::default() };
+        let nodes = Cluster::new(settings).with(Event::<Node>::Begin).with(Event::<Node>::Done);
+        let facts = nodes.with(Event::<Pod>::Begin).with(Event::<Pod>::Done).node("n1");
+        let [ready, going] = names.map(|name| format!("netvitals/netvitals-agent-{name}"));
+        let facts = facts.own_pod(&ready, "n1", |_| {});
+        let facts = facts.own_pod(&going, "n1", |pod| pod.terminating = true);
+        assert_eq!(ask(&facts).findings, [""; 0]);
+    }
+}
+
+#[test]
 fn nodes_that_need_no_agent_lack_none() {
     let changes: [fn(&mut Node); 4] = [
         |node| node.labels = [("kubernetes.io/os", "windows")].into(),
@@ -92,6 +105,13 @@ fn a_ready_agent_that_stays_silent_is_stale() {
         ]
     );
     assert!(answer.samples.contains(&"netvitals_agent_reporting{n2,pod} 0".to_owned()));
+}
+
+#[test]
+fn the_silence_of_a_node_that_is_taken_away_is_no_failure() {
+    let facts = speak(nodes(&["n1", "n2", "n3"]), &["n2"]).after(76);
+    let facts = speak(facts, &["n1", "n3"]).node_with("n2", |node| node.terminating = true);
+    assert_eq!(ask(&facts).findings, [""; 0]);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Output;
-use crate::check::agents::roster::{Roster, is_settled};
+use crate::check::agents::roster::{Judged, Roster};
 use crate::check::observers::Observers;
 use crate::model::{
-    Cluster, Failure, Key, Name, Node, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
+    Cluster, Failure, Name, Node, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
     Vantage, Window,
 };
 
@@ -43,15 +43,11 @@ impl Mesh {
         vantage: Vantage,
         target: Target,
     ) -> Result<Self, Unanswered> {
-        let roster = Roster::of(cluster);
-        let nodes = cluster.read::<Node>();
-        let exists = |name: &Name| {
-            nodes.is_err() || nodes.is_ok_and(|all| all.get(&Key::new("", name.clone())).is_some())
-        };
+        let (roster, judged) = (Roster::of(cluster), Judged::of(cluster));
         let (mut mesh, mut heard, mut why) = (Self::default(), 0, Unknown::Stale("agents"));
         for (agent, observation) in cluster.observations()? {
             let speaks = agent.vantage == vantage && roster.speaks(agent);
-            if !speaks || !is_settled(cluster, &agent.node) {
+            if !speaks || !judged.is_settled(&agent.node) {
                 continue;
             }
             heard += 1;
@@ -61,9 +57,10 @@ impl Mesh {
                 Some(reach) => {
                     let rows = reach.iter().filter(|row| {
                         (row.target, row.probe) == (target, ProbeKind::Tcp)
-                            && row.node.as_ref().is_some_and(|it| {
-                                *it != agent.node && exists(it) && is_settled(cluster, it)
-                            })
+                            && row
+                                .node
+                                .as_ref()
+                                .is_some_and(|it| *it != agent.node && judged.is_target(it))
                     });
                     mesh.0.insert(agent.node.clone(), failing(rows));
                     continue;
@@ -80,7 +77,11 @@ impl Mesh {
             return Err(Unknown::Stale("agents").into());
         }
         if mesh.0.values().all(BTreeMap::is_empty) {
-            let alone = heard == 1 && nodes.is_ok_and(|nodes| nodes.iter().count() < 2);
+            let others = match target {
+                Target::Node => places(cluster),
+                _ => roster.agents().filter(|agent| agent.vantage == vantage).count(),
+            };
+            let alone = others < 2;
             let why =
                 if alone { Skipped::NotApplicable.into() } else { Unknown::TooFewSamples.into() };
             return Err(why);
@@ -152,6 +153,12 @@ fn is_smaller(one: Observers, other: Observers) -> bool {
 
 fn smaller(one: Observers, other: Observers) -> Observers {
     if is_smaller(other, one) { other } else { one }
+}
+
+/// Returns how many nodes there are, as they were last seen, that may be looked at.
+fn places(cluster: &Cluster) -> usize {
+    let nodes = cluster.last_known::<Node>().into_iter().flat_map(|nodes| nodes.iter());
+    nodes.filter(|(_, node)| node.runs_agents()).count()
 }
 
 /// Returns for each target whether half of the attempts or more failed, where there are enough.

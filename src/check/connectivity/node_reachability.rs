@@ -9,6 +9,7 @@
 
 use super::mesh::{Judgement, Mesh};
 use super::{Words, code, tell};
+use crate::check::agents::roster::Roster;
 use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
 use crate::family::Family;
 use crate::model::{Cluster, Fact, Node, Skipped, Target, Unanswered, Vantage};
@@ -113,9 +114,10 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 
 /// Says which nodes are not reached on their own addresses.
 pub(super) fn judge(cluster: &Cluster, out: &mut Output) -> Result<Judgement, Unanswered> {
-    let has_host_agents = cluster
-        .observations()?
-        .any(|(agent, said)| agent.vantage == Vantage::Host && said.reach.is_some());
+    let roster = Roster::of(cluster);
+    let has_host_agents = cluster.observations()?.any(|(agent, said)| {
+        agent.vantage == Vantage::Host && said.reach.is_some() && roster.speaks(agent)
+    });
     let vantage = if has_host_agents { Vantage::Host } else { Vantage::Pod };
     Ok(Mesh::of(cluster, out, vantage, Target::Node)?.judge())
 }

@@ -1,9 +1,11 @@
 use super::{list, node_reachability, pod_reachability};
-use crate::check::Check;
+use crate::check::cni::node_network_ready;
+use crate::check::{Check, agents};
 use crate::fixtures::{answer, at, attempts, cluster, reaching};
 use crate::model::{
     Captured, Cluster, Node, Observation, ProbeKind, Skipped, Target, Unanswered, Unknown, Vantage,
 };
+use crate::report::{Past, Report};
 
 const PODS: (Vantage, Target) = (Vantage::Pod, Target::PeerPod);
 const HOSTS: (Vantage, Target) = (Vantage::Host, Target::Node);
@@ -79,6 +81,54 @@ fn an_isolated_node_is_named_by_both_checks() {
 fn without_host_agents_those_on_the_pod_network_look_at_nodes() {
     let facts = three().mesh((Vantage::Pod, Target::Node), &NODES, isolated);
     assert_eq!(answer(&node_reachability::CHECK, &facts).findings.len(), 1);
+}
+
+#[test]
+fn host_agents_that_fell_silent_leave_it_to_the_others() {
+    let facts = three().mesh(HOSTS, &NODES, well).after(76);
+    let facts = facts.mesh((Vantage::Pod, Target::Node), &NODES, isolated);
+    assert_eq!(answer(&node_reachability::CHECK, &facts).findings.len(), 1);
+}
+
+#[test]
+fn a_cut_off_node_is_the_root_of_all_that_is_found() {
+    // Every pod of n2 is as ready as when it was last heard of.
+    let agents = |facts: Cluster, node: &&str| {
+        let facts = facts.own_pod(&format!("netvitals/netvitals-agent-{node}"), node, |_| {});
+        facts.own_pod(&format!("netvitals/netvitals-host-agent-{node}"), node, |_| {})
+    };
+    let facts = || NODES.iter().fold(three(), agents).mesh(PODS, &NODES, well);
+    let others = ["n1", "n3"];
+    let speak = |facts: Cluster| {
+        others.iter().fold(facts, |facts, from| {
+            let rows = |target| {
+                let others = NODES.iter().filter(move |to| *to != from);
+                others.map(move |to| attempts(target, to, if *to == "n2" { 12 } else { 0 }))
+            };
+            let facts = facts.says(from, Vantage::Pod, reaching(rows(Target::PeerPod).collect()));
+            facts.says(from, Vantage::Host, reaching(rows(Target::Node).collect()))
+        })
+    };
+    let unreporting = |node: &mut Node| node.ready = None;
+    let late = |seconds| speak(facts().after(seconds)).node_with("n2", unreporting);
+    let table = [&agents::CHECK, &node_network_ready::CHECK, BOTH[1], BOTH[0]];
+    let (_, past) = Report::evaluate(&table, &late(100), &Past::default());
+    let (report, _) = Report::evaluate(&table, &late(131), &past);
+    let open = report.answers.iter().flat_map(|answer| &answer.open).map(|it| {
+        let node = it.finding.node.as_deref().unwrap_or_default();
+        format!("{} {node}", it.finding.code.id)
+    });
+    assert_eq!(
+        open.collect::<Vec<_>>(),
+        [
+            "agents.stale n2",
+            "node_network_ready.unreporting n2",
+            "node_reachability.unreachable n2",
+            "pod_reachability.unreachable n2",
+        ]
+    );
+    let roots: Vec<&str> = report.roots.iter().map(|(_, root)| root.code.id).collect();
+    assert_eq!(roots, ["node_reachability.unreachable"]);
 }
 
 #[test]
@@ -173,16 +223,23 @@ fn said(node: &str, said: &Observation) -> Cluster {
 
 #[test]
 fn whoever_hears_its_own_node_alone_cannot_judge() {
-    let facts = NODES.iter().fold(three(), |facts, node| {
+    let says_of = |facts: Cluster, from: &str| {
+        let reach = [Target::PeerPod, Target::Node].map(|target| attempts(target, "n2", 12));
+        facts.says(from, Vantage::Pod, reaching(reach.into()))
+    };
+    let says = |facts: Cluster| says_of(facts, "n1");
+    let agent = |facts: Cluster, node: &&str| {
+        let facts = facts.node(node);
         facts.own_pod(&format!("netvitals/netvitals-agent-{node}"), node, |_| {})
-    });
-    let alone =
-        || reaching(vec![attempts(Target::PeerPod, "n2", 12), attempts(Target::Node, "n2", 12)]);
+    };
     let stale = Err(Unknown::Stale("agents").into());
-    assert_eq!(results(&facts.says("n1", Vantage::Pod, alone())), [stale, stale]);
+    for nodes in [&NODES[..2], &NODES] {
+        assert_eq!(results(&says(nodes.iter().fold(cluster(), agent))), [stale, stale]);
+    }
+    let five = ["n1", "n2", "n3", "n4", "n5"].iter().fold(cluster(), agent);
+    assert_eq!(results(&says(says_of(five, "n3"))), [stale, stale]);
     // Where the others are known not to run, its word is all there is.
-    let facts = three().says("n1", Vantage::Pod, alone());
-    assert_eq!(results(&facts), [Ok(()), Ok(())]);
+    assert_eq!(results(&says(three())), [Ok(()), Ok(())]);
 }
 
 #[test]
@@ -193,9 +250,20 @@ fn no_answer_says_why() {
     let mut captured = reaching(vec![attempts(Target::PeerPod, "n2", 0)]);
     captured.captured = Some(Captured { tcp: true, dns: false });
     assert_eq!(results(&said("n1", &captured)), unknown(Unknown::Captured));
-    assert_eq!(results(&said("n1", &reaching(vec![]))), unknown(Unknown::TooFewSamples));
-    let single = cluster().node("n1").says("n1", Vantage::Pod, reaching(vec![]));
-    assert_eq!(results(&single), [Err(Skipped::NotApplicable.into()); 2]);
+    let nothing =
+        NODES.iter().fold(three(), |facts, node| facts.says(node, Vantage::Pod, reaching(vec![])));
+    assert_eq!(results(&nothing), unknown(Unknown::TooFewSamples));
+}
+
+#[test]
+fn who_is_alone_has_nobody_to_reach() {
+    let says = |facts: Cluster| facts.says("n1", Vantage::Pod, reaching(vec![]));
+    let none = Err(Skipped::NotApplicable.into());
+    assert_eq!(results(&says(cluster().node("n1"))), [none, none]);
+    let windows = |node: &mut Node| node.labels = [("kubernetes.io/os", "windows")].into();
+    assert_eq!(results(&says(cluster().node("n1").node_with("n2", windows))), [none, none]);
+    // Other nodes without an agent can be looked at, but no pod there.
+    assert_eq!(results(&says(three())), [none, Err(Unknown::TooFewSamples.into())]);
 }
 
 #[test]
