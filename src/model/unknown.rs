@@ -47,6 +47,25 @@ pub enum Skipped {
     NotInstalled,
 }
 
+impl Unanswered {
+    /// The name in JSON.
+    pub const fn result(self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "unknown",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(why) => why.fmt(f),
+            Self::Skipped(why) => why.fmt(f),
+        }
+    }
+}
+
 impl Unknown {
     /// The label value.
     pub const fn as_str(self) -> &'static str {

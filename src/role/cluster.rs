@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::family::{Desc, Family, Rows};
 use crate::http::health::{self, Health};
 use crate::http::metrics::{self, Metrics};
+use crate::http::pages::{self, Shown};
 use crate::http::{Limits, Server, plan};
 use crate::model::{Change, Settings};
 use crate::owner::Owner;
@@ -126,9 +127,12 @@ pub async fn publish(
         vec![task::rows(&tasks), counts.rows(), pulls.rows(), evaluation(*spent.borrow())]
     });
     let server = Server::new(Limits::CLUSTER);
+    let shown = Shown { report: report.clone(), now: Box::new(move || uptime.now()) };
     let metrics = Metrics { report, live, now: Box::new(move || uptime.now()) };
-    let routes =
-        metrics::routes(metrics, &server).merge(health::routes(health)).merge(plan::routes(book));
+    let routes = metrics::routes(metrics, &server)
+        .merge(pages::routes(shown))
+        .merge(health::routes(health))
+        .merge(plan::routes(book));
     let ended = tokio::select! {
         served = server.serve(listener, routes, stop.clone()) => served,
         _ = owner => Err(io::Error::other("the owner of the facts ended: the log has its panic")),
