@@ -77,6 +77,7 @@ pub(super) async fn follow<T: Watched>(
         page: PAGE,
         live: None,
         proved: None,
+        trusted: false,
         barred: None,
         relisted: None,
         logged: None,
@@ -103,6 +104,8 @@ struct Follower<T> {
     /// Since when all is well.
     live: Option<Instant>,
     proved: Option<Instant>,
+    /// Whether the last watch was not silent, so that the head of the next proves life.
+    trusted: bool,
     /// Since when the server gives no other answer than this one.
     barred: Option<(u16, Instant)>,
     /// The last relist that went through at once.
@@ -120,6 +123,8 @@ impl<T: Watched> Follower<T> {
                 return;
             }
             self.source.counts.of(T::KIND).restarts.inc();
+            // A proxy may answer for a server that is dead.
+            self.trusted &= !matches!(trouble, Trouble::Silent);
             let pause = self.judge(&trouble);
             let kind = T::KIND.name;
             if pause.is_zero() {
@@ -223,10 +228,10 @@ impl<T: Watched> Follower<T> {
         let start = Instant::now();
         self.live.get_or_insert(start);
         self.barred = None;
-        self.prove().await?;
-        let mut is_empty = true;
+        if self.trusted {
+            self.prove().await?;
+        }
         while let Some(line) = lines.next(Instant::now() + WATCH + MARGIN).await? {
-            is_empty = false;
             match read(line)? {
                 Line::Put(seen) => {
                     self.reach(&seen.version)?;
@@ -243,7 +248,11 @@ impl<T: Watched> Follower<T> {
                 Line::Refused(status) => return Err(status.into()),
             }
         }
-        if is_empty && start.elapsed() < SHORTEST { Err(Trouble::Cut) } else { Ok(()) }
+        if start.elapsed() < SHORTEST {
+            return Err(Trouble::Cut);
+        }
+        self.trusted = true;
+        self.prove().await
     }
 
     async fn begin(&mut self) -> Result<(), Trouble> {
@@ -267,6 +276,7 @@ impl<T: Watched> Follower<T> {
         self.in_pages = false;
         self.live = Some(now);
         self.proved = Some(now);
+        self.trusted = true;
         self.send(Event::Done).await
     }
 
