@@ -13,13 +13,18 @@ mod control_plane;
 mod fault;
 mod image;
 mod lab;
+mod monitor;
+mod netvitals;
 mod node;
+mod page;
 mod pki;
 mod plan;
 mod program;
 mod scenario;
+mod stage;
 mod tools;
 mod wait;
+mod web;
 
 use std::env;
 use std::fs;
@@ -31,6 +36,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Cluster, Options};
 use crate::confine::word;
 use crate::scenario::Scenario;
+use crate::stage::Stage;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--quiet").collect();
@@ -43,7 +49,7 @@ fn main() -> ExitCode {
         [word::NODE, name, folder] => node::hold(name, folder),
         ["--down"] => confine::down(),
         ["--list"] => {
-            scenario::all().iter().for_each(|scenario| println!("{}", scenario.name));
+            scenario::ALL.iter().for_each(|scenario| println!("{}", scenario.name));
             ExitCode::SUCCESS
         }
         words if words != ["--stay"] && chosen(words).is_empty() => {
@@ -56,24 +62,23 @@ fn main() -> ExitCode {
 
 /// The scenarios whose name contains one of the words; all without a word.
 fn chosen(words: &[&str]) -> Vec<Scenario> {
-    let mut all = scenario::all();
-    all.retain(|scenario| {
-        words.is_empty() || words.iter().any(|word| scenario.name.contains(word))
-    });
-    all
+    let all = scenario::ALL.iter().copied();
+    let named = |scenario: &Scenario| words.iter().any(|word| scenario.name.contains(word));
+    all.filter(|scenario| words.is_empty() || named(scenario)).collect()
 }
 
 /// Shows the scenarios on one cluster, one after the other.
 fn run(scenarios: &[Scenario]) -> ExitCode {
     let started = Instant::now();
     println!("\nrunning {} scenarios", scenarios.len());
-    let cluster = start();
+    let stage = Stage::new(start());
+    let cluster = &stage.cluster;
     let mut failed = Vec::new();
     for scenario in scenarios {
         let began = Instant::now();
         println!("test {} ...", scenario.name);
         let shown = catch_unwind(AssertUnwindSafe(|| {
-            (scenario.show)(&cluster);
+            (scenario.show)(&stage);
             assert_eq!(cluster.broken(), None);
         }));
         let took = began.elapsed().as_secs_f64();
@@ -93,7 +98,7 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
     println!(
         "test result: {verdict}. {passed} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
         failed.len(),
-        scenario::all().len() - scenarios.len(),
+        scenario::ALL.len() - scenarios.len(),
         started.elapsed().as_secs_f64()
     );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -103,7 +108,10 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
 fn start() -> Cluster {
     let lab = confine::lab();
     let (logs, started) = (lab.logs(), Instant::now());
-    match catch_unwind(|| Cluster::start(lab, &Options::default())) {
+    let mut options = Options::default();
+    // Few addresses: they shall run out.
+    options.flags.node_cidr_mask = 28;
+    match catch_unwind(|| Cluster::start(lab, &options)) {
         Ok(cluster) => {
             println!("cluster ready in {:.1} s", started.elapsed().as_secs_f64());
             cluster
@@ -118,6 +126,9 @@ fn start() -> Cluster {
 /// Starts a cluster for a person, and leaves it until somebody ends it.
 fn stay() -> ExitCode {
     let cluster = start();
+    if tools::netvitals().is_some() {
+        cluster.install();
+    }
     let folder = cluster.lab.folder();
     let marked = fs::write(folder.join("stays"), "");
     marked.expect("the lab's folder can be written");

@@ -11,23 +11,38 @@ use crate::plan::{DNS_IP, KUBERNETES_IP};
 use crate::tools::source;
 use crate::wait::{holds, secs, until};
 
-type Show = fn(&Cluster);
+use super::{Scenario, scenario};
 
-/// The faults, each with what shows it.
-pub(super) static ALL: &[(&str, Show)] = &[
-    ("fault_cni_configuration_hidden", cni_configuration_hidden),
-    ("fault_node_isolated", node_isolated),
-    ("fault_packets_dropped_between_nodes", packets_dropped_between_nodes),
-    ("fault_pod_network_broken", pod_network_broken),
-    ("fault_kube_proxy_stopped_and_flushed", kube_proxy_stopped_and_flushed),
-    ("fault_dns_of_a_node_dropped", dns_of_a_node_dropped),
-    ("fault_dns_packets_dropped", dns_packets_dropped),
-    ("fault_dns_replica_cut_off_from_the_api", dns_replica_cut_off_from_the_api),
-    ("fault_dns_cpu_limited", dns_cpu_limited),
-    ("fault_controllers_paused", controllers_paused),
-    ("fault_api_server_killed", api_server_killed),
-    ("fault_kind_forbidden", kind_forbidden),
-];
+pub(super) const CNI_CONFIGURATION_HIDDEN: Scenario =
+    scenario("fault_cni_configuration_hidden", |stage| cni_configuration_hidden(&stage.cluster));
+pub(super) const NODE_ISOLATED: Scenario =
+    scenario("fault_node_isolated", |stage| node_isolated(&stage.cluster));
+pub(super) const PACKETS_DROPPED_BETWEEN_NODES: Scenario =
+    scenario("fault_packets_dropped_between_nodes", |stage| {
+        packets_dropped_between_nodes(&stage.cluster)
+    });
+pub(super) const POD_NETWORK_BROKEN: Scenario =
+    scenario("fault_pod_network_broken", |stage| pod_network_broken(&stage.cluster));
+pub(super) const KUBE_PROXY_STOPPED_AND_FLUSHED: Scenario =
+    scenario("fault_kube_proxy_stopped_and_flushed", |stage| {
+        kube_proxy_stopped_and_flushed(&stage.cluster)
+    });
+pub(super) const DNS_OF_A_NODE_DROPPED: Scenario =
+    scenario("fault_dns_of_a_node_dropped", |stage| dns_of_a_node_dropped(&stage.cluster));
+pub(super) const DNS_PACKETS_DROPPED: Scenario =
+    scenario("fault_dns_packets_dropped", |stage| dns_packets_dropped(&stage.cluster));
+pub(super) const DNS_REPLICA_CUT_OFF: Scenario =
+    scenario("fault_dns_replica_cut_off_from_the_api", |stage| {
+        dns_replica_cut_off_from_the_api(&stage.cluster)
+    });
+pub(super) const DNS_CPU_LIMITED: Scenario =
+    scenario("fault_dns_cpu_limited", |stage| dns_cpu_limited(&stage.cluster));
+pub(super) const CONTROLLERS_PAUSED: Scenario =
+    scenario("fault_controllers_paused", |stage| controllers_paused(&stage.cluster));
+pub(super) const API_SERVER_KILLED: Scenario =
+    scenario("fault_api_server_killed", |stage| api_server_killed(&stage.cluster));
+pub(super) const KIND_FORBIDDEN: Scenario =
+    scenario("fault_kind_forbidden", |stage| kind_forbidden(&stage.cluster));
 
 fn ready(cluster: &Cluster, node: &str) -> Result<Value, String> {
     let node = cluster.api().get(&format!("/api/v1/nodes/{node}"))?;

@@ -1,0 +1,51 @@
+//! A node has no address left for its pods.
+
+use serde_json::json;
+
+use crate::stage::Stage;
+use crate::tools::image;
+use crate::wait::{holds, secs, until};
+
+/// 20 pods on a node whose pod CIDR is a /28.
+pub(super) fn show(stage: &Stage) {
+    stage.quick();
+    let cluster = &stage.cluster;
+    let cidr = cluster.pod_cidr("n2").unwrap();
+    assert!(cidr.ends_with("/28"), "{cidr}");
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let labels = json!({"app": "many"});
+    let container = json!({
+        "name": "many", "image": image::BUSYBOX, "imagePullPolicy": "Never", "command": ["sleep", "100000"],
+    });
+    let object = json!({
+        "metadata": {"name": "many"},
+        "spec": {
+            "replicas": 20,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "nodeSelector": {"kubernetes.io/hostname": "n2"},
+                    "terminationGracePeriodSeconds": 0,
+                    "containers": [container],
+                },
+            },
+        },
+    });
+    cluster.api().create(deployments, &object);
+    stage.every_page("the pool is full and pods wait", secs(120), |page| {
+        let utilisation = page.value("netvitals_ip_pool_utilisation_ratio", &[("node", "n2")])?;
+        let waiting = page.value("netvitals_ip_pool_waiting_pods", &[("node", "n2")])?;
+        holds(utilisation == 1.0 && waiting > 0.0, || format!("{utilisation} used, {waiting} wait"))
+    });
+    stage.finds("ip_pools.exhausted", "Node n2", secs(120));
+    stage.nothing_but(|found| found.code == "ip_pools.exhausted" && found.object == "Node n2");
+    stage.monitor().fires("NetvitalsIPPoolExhausted", secs(120), |_| true);
+    cluster.api().delete(&format!("{deployments}/many"), true);
+    until("the pods are gone", secs(120), || {
+        let pods = cluster.pods("default", "app=many")?;
+        holds(pods.is_empty(), || format!("{} pods", pods.len()))
+    });
+    stage.healthy(secs(120));
+    stage.monitor().resolves("NetvitalsIPPoolExhausted", secs(120));
+}

@@ -1,0 +1,106 @@
+//! What the page has to say of a healthy cluster, worked out anew from plain lists of the API.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::api;
+use crate::cluster::Cluster;
+use crate::page::Page;
+use crate::wait::holds;
+
+/// What one series has to be.
+type Expected = (&'static str, Vec<(&'static str, String)>, f64);
+
+/// Works out what is to be said.
+///
+/// # Errors
+///
+/// Fails where the API does not answer.
+pub(super) fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
+    let nodes = cluster.api().list("/api/v1/nodes")?;
+    let pods = cluster.api().list("/api/v1/pods")?;
+    let mut all: Vec<Expected> = Vec::new();
+    for (kind, path) in [
+        ("Node", "/api/v1/nodes"),
+        ("Namespace", "/api/v1/namespaces"),
+        ("Pod", "/api/v1/pods"),
+        ("Service", "/api/v1/services"),
+        ("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices"),
+        ("NetworkPolicy", "/apis/networking.k8s.io/v1/networkpolicies"),
+    ] {
+        let count = cluster.api().list(path)?.len();
+        all.push(("netvitals_watched_objects", vec![("kind", kind.to_owned())], count as f64));
+    }
+    for vantage in ["pod", "host"] {
+        let labels = vec![("vantage", vantage.to_owned())];
+        all.push(("netvitals_agents_expected", labels, nodes.len() as f64));
+    }
+    for node in &nodes {
+        let name = api::name(node);
+        let ready = f64::from(u8::from(api::condition(node, "Ready") == "True"));
+        let of_node = || ("node", name.to_owned());
+        all.push(("netvitals_node_network_ready", vec![of_node()], ready));
+        for vantage in ["pod", "host"] {
+            let labels = vec![of_node(), ("vantage", vantage.to_owned())];
+            all.push(("netvitals_agent_reporting", labels, 1.0));
+        }
+        let used = pods.iter().filter(|pod| holds_address(pod, name)).count() as f64;
+        let prefix = node["spec"]["podCIDR"].as_str().and_then(|cidr| cidr.rsplit('/').next());
+        let prefix: u32 =
+            prefix.and_then(|length| length.parse().ok()).ok_or("a node without pod CIDR")?;
+        // Of host-local's range the network, the broadcast and the gateway go to nobody.
+        let addresses = f64::from(2_u32.pow(32 - prefix) - 3);
+        all.push(("netvitals_ip_pool_used", vec![of_node()], used));
+        all.push(("netvitals_ip_pool_utilisation_ratio", vec![of_node()], used / addresses));
+        let others = (nodes.len() - 1) as f64;
+        for family in ["netvitals_node_observers", "netvitals_pod_network_observers"] {
+            all.push((family, vec![of_node()], others));
+        }
+        for family in
+            ["netvitals_node_failing_observers", "netvitals_pod_network_failing_observers"]
+        {
+            all.push((family, vec![of_node()], 0.0));
+        }
+    }
+    for class in ["missing", "stale"] {
+        all.push(("netvitals_endpoint_mismatches", vec![("class", class.to_owned())], 0.0));
+    }
+    Ok(all)
+}
+
+/// Whether a pod has an address of a node's range: it runs there, in a network of its own, and has not finished.
+fn holds_address(pod: &Value, node: &str) -> bool {
+    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+    pod["spec"]["nodeName"] == node
+        && pod["spec"]["hostNetwork"] != true
+        && !["Succeeded", "Failed"].contains(&phase)
+        && pod["status"]["podIP"].is_string()
+}
+
+/// Compares a page with what is expected of it.
+///
+/// # Errors
+///
+/// Fails with all that differs.
+pub(super) fn agrees(page: &Page, expected: &[Expected]) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, labels, value) in expected {
+        *counted.entry(name).or_default() += 1;
+        let wanted: Vec<(&str, &str)> =
+            labels.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        match page.value(name, &wanted) {
+            Ok(said) if (said - value).abs() < 1e-9 => {}
+            Ok(said) => wrong.push(format!("{name}{wanted:?} is {said}, expected {value}")),
+            Err(error) => wrong.push(error),
+        }
+    }
+    for (name, count) in counted {
+        let said = page.all(name, &[]).len();
+        if said != count {
+            wrong.push(format!("{said} series of {name}, expected {count}"));
+        }
+    }
+    holds(wrong.is_empty(), || wrong.join("; "))
+}

@@ -1,0 +1,36 @@
+//! CoreDNS has too little CPU.
+
+use crate::stage::Stage;
+use crate::wait::{holds, secs};
+
+/// 20m of CPU under load: both replicas are named, and are why answers are slow.
+pub(super) fn show(stage: &Stage) {
+    stage.quick();
+    let dns = stage.cluster.coredns();
+    let limited = dns.limit_cpu("20m");
+    let load = dns.load(stage.cluster.node("n3"), 1500);
+    let replicas = dns.replicas();
+    stage.every_page("both replicas are throttled above 25 %", secs(180), |page| {
+        replicas.iter().try_for_each(|replica| {
+            let labels = [("namespace", "kube-system"), ("pod", replica.pod.as_str())];
+            let ratio = page.value("netvitals_coredns_cpu_throttled_ratio", &labels)?;
+            holds(ratio > 0.25, || format!("{}: {ratio}", replica.pod))
+        })
+    });
+    for replica in &replicas {
+        let object = format!("Pod kube-system/{}", replica.pod);
+        stage.finds("coredns_throttling.starved", &object, secs(180));
+    }
+    let any = |(code, object): &(String, String)| {
+        code == "coredns_throttling.starved" && object.starts_with("Pod kube-system/coredns-")
+    };
+    stage.every_page("the root cause is CoreDNS' CPU", secs(90), |page| {
+        let roots = crate::netvitals::roots(page);
+        holds(roots.first().is_some_and(any), || format!("{roots:?}"))
+    });
+    stage.monitor().fires("NetvitalsCoreDNSThrottled", secs(120), |_| true);
+    load.heal();
+    limited.heal();
+    stage.monitor().resolves("NetvitalsCoreDNSThrottled", secs(240));
+    stage.healthy(secs(180));
+}

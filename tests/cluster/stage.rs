@@ -1,0 +1,155 @@
+//! What scenarios share: one cluster, netvitals on it, one Prometheus, and the words in which they say what they expect.
+
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use crate::cluster::Cluster;
+use crate::monitor::Monitor;
+use crate::netvitals::{Found, Part, findings, roots};
+use crate::page::Page;
+use crate::tools::source;
+use crate::wait::{holds, secs, until};
+
+/// What the agents are told besides, so that a scenario takes minutes: intervals and windows.
+const AGENTS: &[&str] = &[
+    "NETVITALS_DNS_INTERVAL=250ms",
+    "NETVITALS_DNS_WINDOW=30s",
+    "NETVITALS_REACH_INTERVAL=1s",
+    "NETVITALS_REACH_WINDOW=20s",
+];
+
+/// What the cluster role is told besides.
+const CLUSTER: &[&str] = &["NETVITALS_PULL_INTERVAL=3s", "NETVITALS_YOUNG_NODE=10s"];
+
+/// A cluster on which scenarios are shown.
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
+    installed: Cell<bool>,
+    quick: Cell<bool>,
+    monitor: OnceCell<Monitor>,
+}
+
+impl Stage {
+    /// A cluster without netvitals yet.
+    pub(crate) fn new(cluster: Cluster) -> Self {
+        Self {
+            cluster,
+            installed: Cell::new(false),
+            quick: Cell::new(false),
+            monitor: OnceCell::new(),
+        }
+    }
+
+    /// Installs netvitals as shipped, once.
+    pub(crate) fn install(&self) {
+        if !self.installed.replace(true) {
+            self.cluster.install();
+        }
+    }
+
+    /// Installs netvitals, once, with shorter intervals, and waits until it finds nothing.
+    pub(crate) fn quick(&self) {
+        self.install();
+        if !self.quick.replace(true) {
+            self.cluster.set_env(Part::Agent, AGENTS);
+            self.cluster.set_env(Part::HostAgent, AGENTS);
+            self.cluster.set_env(Part::Cluster, CLUSTER);
+            self.cluster.installed();
+        }
+        self.monitor();
+        self.healthy(secs(180));
+    }
+
+    /// The Prometheus of the lab, with the shipped alerts at a quicker pace.
+    pub(crate) fn monitor(&self) -> &Monitor {
+        self.monitor.get_or_init(|| {
+            let file = source("alerts/netvitals.rules.yaml");
+            let shipped = fs::read_to_string(&file);
+            let shipped = shipped.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            Monitor::start(&self.cluster, &quicker(&shipped))
+        })
+    }
+
+    /// Waits until `look` accepts the page of every replica of the cluster role.
+    pub(crate) fn every_page(
+        &self,
+        what: &str,
+        within: Duration,
+        look: impl Fn(&Page) -> Result<(), String>,
+    ) {
+        until(what, within, || self.cluster.verdicts()?.iter().try_for_each(&look));
+    }
+
+    /// Waits until every applicable check is answered, and nothing above info is found.
+    pub(crate) fn healthy(&self, within: Duration) {
+        self.every_page("every replica finds the cluster healthy", within, healthy);
+    }
+
+    /// Waits until a finding is open on every page, and returns it as the first has it.
+    pub(crate) fn finds(&self, code: &str, object: &str, within: Duration) {
+        self.every_page(&format!("{code} of {object}"), within, |page| {
+            let open = findings(page, true);
+            let found = open.iter().any(|found| found.code == code && found.object == object);
+            holds(found, || format!("open: {}", listed(&open)))
+        });
+    }
+
+    /// Waits until every page names the root cause.
+    pub(crate) fn names_root(&self, code: &str, object: &str, within: Duration) {
+        self.every_page(&format!("{code} of {object} is the root cause"), within, |page| {
+            let named = roots(page);
+            let found = named.iter().any(|(root, of)| root == code && of == object);
+            holds(found, || format!("named: {named:?}; open: {}", listed(&findings(page, false))))
+        });
+    }
+
+    /// Says what is open above info for which `may` does not say that it may be.
+    pub(crate) fn nothing_but(&self, may: impl Fn(&Found) -> bool) {
+        for page in self.cluster.verdicts().unwrap_or_else(|error| panic!("{error}")) {
+            let mut open = findings(&page, false);
+            open.retain(|found| !may(found));
+            assert!(open.is_empty(), "found besides: {}", listed(&open));
+        }
+    }
+}
+
+/// Whether a page answers every applicable check, and has no finding above info.
+pub(crate) fn healthy(page: &Page) -> Result<(), String> {
+    let answered = page.all("netvitals_check_answered", &[]);
+    holds(!answered.is_empty(), || "no check is answered".into())?;
+    let blind: Vec<&str> = answered
+        .iter()
+        .filter(|sample| sample.value != 1.0)
+        .map(|sample| sample.label("check"))
+        .collect();
+    let unknown = page.all("netvitals_check_unknown", &[]);
+    let gaps = page.all("netvitals_check_gaps", &[]);
+    holds(blind.is_empty() && gaps.is_empty(), || {
+        format!("unanswered: {blind:?} {unknown:?} {gaps:?}")
+    })?;
+    let open = findings(page, false);
+    holds(open.is_empty(), || format!("open: {}", listed(&open)))
+}
+
+/// Findings in one line.
+pub(crate) fn listed(open: &BTreeSet<Found>) -> String {
+    let texts: Vec<String> = open.iter().map(ToString::to_string).collect();
+    if texts.is_empty() { "nothing".to_owned() } else { texts.join("; ") }
+}
+
+/// The same rules with shorter times; only what makes them slow is changed.
+fn quicker(rules: &str) -> String {
+    let line = |line: &str| {
+        let (indent, text) = line.split_at(line.len() - line.trim_start().len());
+        let key = text.split(':').next().unwrap_or_default();
+        match key {
+            "for" => format!("{indent}for: 10s"),
+            "keep_firing_for" => format!("{indent}keep_firing_for: 5s"),
+            "interval" => format!("{indent}interval: 5s"),
+            _ => line.replace("[5m]", "[1m]").replace("[10m]", "[1m]"),
+        }
+    };
+    rules.lines().map(line).collect::<Vec<_>>().join("\n")
+}
