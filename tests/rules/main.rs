@@ -2,7 +2,13 @@
 
 mod alerts;
 mod contract;
+mod dashboard;
 mod pending;
+#[path = "../../dashboards/queries.rs"]
+mod queries;
+#[path = "../../dashboards/render/mod.rs"]
+mod render;
+mod rendered;
 #[path = "../../alerts/rules.rs"]
 mod rules;
 

@@ -1,0 +1,130 @@
+//! DNS: what workloads feel, and which replica or node is why.
+
+use super::FAILING;
+use crate::render::grafana::{Line, Panel, Row};
+use crate::render::query::{
+    ANSWERED, HEADLINE, dns_slower, dns_success, failing, on_nodes, once, rate, series, total,
+};
+use crate::rules::Rules;
+
+pub(super) fn row(rules: &Rules) -> Row {
+    Row {
+        title: Some((20, "DNS")),
+        lines: vec![
+            Line { height: 8, panels: success(rules).map(|panel| (12, panel)).into() },
+            Line { height: 8, panels: latency(rules).map(|panel| (8, panel)).into() },
+            Line { height: 7, panels: servers().map(|panel| (8, panel)).into() },
+        ],
+    }
+}
+
+fn success(rules: &Rules) -> [Panel; 2] {
+    let bound = |severity| 1.0 - rules.rule("NetvitalsDNSSuccessLow", severity).threshold();
+    [
+        Panel::lines(
+            21,
+            "Success ratio",
+            "Queries for cluster names over UDP at the first nameserver, as workloads ask, from \
+             pods on the chosen nodes. The dashed line is the alert's.",
+        )
+        .query(&dns_success(&[]), "chosen nodes")
+        .share()
+        .colours("red", &[(bound("critical"), "green")])
+        .empty("no queries: is an agent scraped?")
+        .alerts(rules, &["NetvitalsDNSSuccessLow"]),
+        Panel::lines(22, "Success ratio by node", "The same for each node that asks.")
+            .query(&dns_success(&["node"]), "{{node}}")
+            .share()
+            .colours("red", &[(bound("warning"), "green")])
+            .empty("no queries: is an agent scraped?")
+            .alerts(rules, &["NetvitalsDNSSuccessLow"]),
+    ]
+}
+
+fn latency(rules: &Rules) -> [Panel; 3] {
+    let bound = rules.rule("NetvitalsDNSLatencyHigh", "warning").threshold();
+    let failures = rate(&on_nodes("netvitals_dns_query_failures_total", HEADLINE));
+    let buckets = rate(&on_nodes("netvitals_dns_query_duration_seconds_bucket", ANSWERED));
+    [
+        Panel::lines(
+            23,
+            "Failures by reason",
+            "timeout: a packet was lost. servfail: CoreDNS could not answer. refused: nobody is \
+             at the port.",
+        )
+        .query(&total(&["reason"], &failures), "{{reason}}")
+        .unit("reqps")
+        .empty("no queries: is an agent scraped?")
+        .alerts(rules, &["NetvitalsDNSSuccessLow"]),
+        Panel::lines(
+            24,
+            "Slow answers",
+            "Share of the answered queries for cluster names that took longer. The dashed line is \
+             the alert's.",
+        )
+        .query(&dns_slower("0.25"), "above 250 ms: warning")
+        .query(&dns_slower("1.0"), "above 1 s: critical")
+        .share()
+        .colours("green", &[(bound, "red")])
+        .empty("no answers: is an agent scraped?")
+        .alerts(rules, &["NetvitalsDNSLatencyHigh"]),
+        Panel::heatmap(
+            25,
+            "Time of an answer",
+            "Answered queries for cluster names by the time that they took. Light bands at 2.5 s \
+             and 5 s are packets that were lost and asked again.",
+        )
+        .query(&total(&["le"], &buckets), "{{le}}")
+        .unit("s")
+        .empty("no answers: is an agent scraped?")
+        .alerts(rules, &["NetvitalsDNSLatencyHigh"]),
+    ]
+}
+
+fn servers() -> [Panel; 3] {
+    let by_path = ["path", "query", "protocol"];
+    [
+        Panel::lines(
+            26,
+            "DNS replicas: failing observers",
+            "Share of the agents that ask a replica directly and mostly fail. From the dashed \
+             line on, the replica is at fault.",
+        )
+        .query(
+            &failing(
+                &["pod", "node"],
+                "netvitals_dns_replica_failing_observers",
+                "netvitals_dns_replica_observers",
+            ),
+            "{{pod}} on {{node}}",
+        )
+        .share()
+        .colours("green", &[(FAILING, "red")])
+        .empty("no replica is observed"),
+        Panel::lines(
+            27,
+            "Success ratio by path",
+            "All that the agents ask: by server, kind of name and protocol. Only path resolver, \
+             query cluster, udp is what the alert judges.",
+        )
+        .query(
+            &once(&by_path, &series("netvitals_dns_success_ratio", "")),
+            "{{path}} {{query}} {{protocol}}",
+        )
+        .share()
+        .empty("too few queries"),
+        Panel::lines(
+            28,
+            "Wrong answers",
+            "Services whose addresses a server has wrong: a replica that lost the API answers \
+             from the past.",
+        )
+        .query(
+            &once(&["node", "path"], &series("netvitals_dns_wrong_answers", "")),
+            "{{path}} on {{node}}",
+        )
+        .unit("short")
+        .colours("green", &[(1.0, "red")])
+        .empty("no answers are compared"),
+    ]
+}

@@ -1,0 +1,164 @@
+//! What is wrong, why, and since when.
+
+use crate::render::grafana::{Line, Panel, Row};
+use crate::render::query::{dns_success, once, series};
+use crate::rules::Rules;
+
+pub(super) fn row(rules: &Rules) -> Row {
+    Row {
+        title: None,
+        lines: vec![
+            Line { height: 4, panels: numbers(rules) },
+            Line { height: 6, panels: vec![(14, causes()), (10, firing())] },
+            Line { height: 8, panels: vec![(12, checks(rules)), (12, nodes())] },
+            Line { height: 8, panels: vec![(24, findings())] },
+        ],
+    }
+}
+
+fn numbers(rules: &Rules) -> Vec<(u32, Panel)> {
+    let found = |severity| {
+        let family = series("netvitals_check_findings", &format!(r#"severity="{severity}""#));
+        format!("sum({})", once(&["check"], &family))
+    };
+    let answered = once(&["check"], &series("netvitals_check_answered", ""));
+    let reporting = once(&["vantage", "node"], &series("netvitals_agent_reporting", ""));
+    let silent = rules.rule("NetvitalsAgentMissing", "critical").threshold();
+    let failures = rules.rule("NetvitalsDNSSuccessLow", "critical").threshold();
+    let panels = [
+        Panel::stat(1, "Problems", "Open findings that break something.")
+            .query(&found("problem"), "")
+            .colours("green", &[(1.0, "red")])
+            .empty("no verdict"),
+        Panel::stat(
+            2,
+            "Warnings",
+            "Open findings that are worth a look before they break something.",
+        )
+        .query(&found("warning"), "")
+        .colours("green", &[(1.0, "orange")])
+        .empty("no verdict"),
+        Panel::stat(
+            3,
+            "Checks without an answer",
+            "Unknown is not healthy: what these would find is not seen.",
+        )
+        .query(&format!("sum(1 - {answered})"), "")
+        .colours("green", &[(1.0, "purple")])
+        .empty("no verdict")
+        .alerts(rules, &["NetvitalsCheckUnknown"]),
+        Panel::stat(
+            4,
+            "Agents that report",
+            "Share of the expected agents that some replica of the cluster role has heard of \
+             late.",
+        )
+        .query(&format!("avg({reporting})"), "")
+        .share()
+        .colours("red", &[(1.0 - silent, "orange"), (1.0, "green")])
+        .empty("no agent is known")
+        .alerts(rules, &["NetvitalsAgentMissing", "NetvitalsDown"]),
+        Panel::stat(
+            5,
+            "DNS success",
+            "Share of the queries for cluster names that succeeded, from pods on the chosen \
+             nodes. From the agents' own counters.",
+        )
+        .query(&dns_success(&[]), "")
+        .share()
+        .colours("red", &[(1.0 - failures, "green")])
+        .empty("no queries")
+        .alerts(rules, &["NetvitalsDNSSuccessLow"]),
+        Panel::stat(
+            6,
+            "Age of the verdict",
+            "Since the checks were last asked. A report that is too old is not served.",
+        )
+        .query(&format!("time() - max({})", series("netvitals_report_timestamp_seconds", "")), "")
+        .unit("s")
+        .colours("green", &[(60.0, "orange")])
+        .empty("no verdict")
+        .alerts(rules, &["NetvitalsDown"]),
+    ];
+    panels.map(|panel| (4, panel)).into()
+}
+
+fn causes() -> Panel {
+    let columns = ["layer", "code", "kind", "namespace", "name"];
+    Panel::table(
+        7,
+        "Root cause",
+        "What to repair first: the rest goes away with it, or comes after it.",
+        &columns,
+    )
+    .query(&once(&columns, &series("netvitals_root_cause", "")), "")
+    .colours("red", &[])
+    .empty("nothing is broken, or there is no verdict")
+}
+
+fn firing() -> Panel {
+    let columns = ["alertname", "severity", "component", "Value"];
+    let alerts = series("ALERTS", r#"alertname=~"Netvitals.+", alertstate="firing""#);
+    Panel::table(
+        11,
+        "Firing alerts",
+        "The alerts of netvitals that this Prometheus fires.",
+        &columns,
+    )
+    .query(&format!("count by (alertname, severity, component) ({alerts})"), "")
+    .empty("no alert fires, or the rules are not loaded")
+}
+
+fn checks(rules: &Rules) -> Panel {
+    let problems = once(&["check"], &series("netvitals_check_findings", r#"severity="problem""#));
+    let answered = once(&["check"], &series("netvitals_check_answered", ""));
+    Panel::states(8, "Checks", "One bar for each check that applies to this cluster.")
+        .query(&format!("1 + ({problems} > bool 0) or {answered}"), "{{check}}")
+        .names(&[(0, "no answer", "purple"), (1, "nothing found", "green"), (2, "problem", "red")])
+        .empty("no verdict")
+        .alerts(rules, &["NetvitalsCheckUnknown"])
+}
+
+fn nodes() -> Panel {
+    // By name, because a label `node` that is empty is filled by scrapes without `honorLabels`.
+    let found = |severity| {
+        let findings = format!(r#"kind="Node", severity="{severity}""#);
+        let findings = series("netvitals_finding", &findings);
+        format!(r#"max by (node) (label_replace({findings}, "node", "$1", "name", "(.+)"))"#)
+    };
+    let reporting = once(&["node", "vantage"], &series("netvitals_agent_reporting", ""));
+    Panel::states(
+        10,
+        "Nodes",
+        "One bar for each node that has an agent or a finding: the worst finding about the node \
+         itself.",
+    )
+    .query(
+        &format!(
+            "2 * {} or {} or 3 * (1 - min by (node) ({reporting}))",
+            found("problem"),
+            found("warning")
+        ),
+        "{{node}}",
+    )
+    .names(&[
+        (0, "nothing found", "green"),
+        (1, "warning", "orange"),
+        (2, "problem", "red"),
+        (3, "an agent is silent", "purple"),
+    ])
+    .empty("no agent is known")
+}
+
+fn findings() -> Panel {
+    let columns = ["severity", "layer", "check", "code", "kind", "namespace", "name"];
+    Panel::table(
+        9,
+        "Findings",
+        "What is open, at most 100 for each check; the status page of the cluster role has the \
+         messages.",
+        &columns,
+    )
+    .query(&once(&columns, &series("netvitals_finding", "")), "")
+    .empty("nothing is found, or there is no verdict")
+}
