@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::{
-    Agent, Clock, EndpointSlice, Event, Fact, Freshness, Index, Key, Kind, Observation, Pod,
-    STALE_AFTER, Service, Settings, Table, Unanswered, Unknown,
+    Agent, Clock, Comparison, EndpointSlice, Event, Fact, Freshness, Index, Key, Kind, Labels, Lag,
+    Name, Node, Observation, Pod, STALE_AFTER, Service, Settings, Table, Unanswered, Unknown,
 };
 
 /// Agents of which none has answered for this long are down.
@@ -20,6 +20,7 @@ pub struct Cluster {
     settings: Settings,
     tables: BTreeMap<&'static Kind, Box<dyn Source>>,
     index: Index,
+    lag: Lag,
     agents: BTreeMap<Agent, Observed>,
     /// The last word of any agent.
     heard: Option<Clock>,
@@ -141,11 +142,60 @@ impl Cluster {
         service: &'a Service,
     ) -> Result<impl Iterator<Item = (Key, &'a Pod)>, Unanswered> {
         let pods = self.read::<Pod>()?;
-        let keys = self
-            .index
-            .pods_of(key, service)
-            .map(|name| Key { namespace: key.namespace.clone(), name: name.clone() });
-        Ok(keys.filter_map(|key| pods.get(&key).map(|pod| (key, pod))))
+        let key_of = |name: &Name| Key { namespace: key.namespace.clone(), name: name.clone() };
+        Ok(self.pods_in(pods, key, service).map(move |(name, pod)| (key_of(name), pod)))
+    }
+
+    /// Returns the pods that a Service selects as they were last seen, in no order; not for
+    /// judging.
+    pub(super) fn last_known_pods_of<'a>(
+        &'a self,
+        key: &'a Key,
+        service: &'a Service,
+    ) -> impl Iterator<Item = (&'a Name, &'a Pod)> {
+        let pods = self.last_known::<Pod>().into_iter();
+        pods.flat_map(move |pods| self.pods_in(pods, key, service))
+    }
+
+    fn pods_in<'a>(
+        &'a self,
+        pods: &'a Table<Pod>,
+        key: &'a Key,
+        service: &'a Service,
+    ) -> impl Iterator<Item = (&'a Name, &'a Pod)> {
+        let key_of = |name: &Name| Key { namespace: key.namespace.clone(), name: name.clone() };
+        let names = self.index.pods_of(key, service);
+        names.filter_map(move |name| Some((name, pods.get(&key_of(name))?)))
+    }
+
+    /// Returns how the slices of a Service differ from its pods.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn compare<'a>(
+        &'a self,
+        key: &'a Key,
+        service: &'a Service,
+    ) -> Result<Comparison<'a>, Unanswered> {
+        let nodes = self.read::<Node>()?;
+        self.read::<Pod>()?;
+        self.read::<EndpointSlice>()?;
+        Ok(Comparison::of(self, key, service, nodes))
+    }
+
+    /// Returns the names of the Services that may select `labels`.
+    pub(super) fn may_select<'a>(
+        &'a self,
+        namespace: &'a Name,
+        labels: &'a Labels,
+    ) -> impl Iterator<Item = &'a Name> {
+        self.index.may_select(namespace, labels)
+    }
+
+    /// Returns how long slices take to follow their pods.
+    pub fn lag(&self) -> &Lag {
+        &self.lag
     }
 
     /// Returns what the agents said of late.
@@ -166,12 +216,22 @@ impl Cluster {
     }
 
     pub(super) fn apply<T: Fact>(&mut self, event: Event<T>) {
+        let relists = matches!(event, Event::Begin | Event::Done | Event::Barred(_));
         let source = self.tables.entry(T::KIND).or_insert_with(|| Box::<Table<T>>::default());
         let source: &mut dyn Any = &mut **source;
         source
             .downcast_mut::<Table<T>>()
             .expect("a table is kept under the kind of its own fact")
             .apply(event, &mut self.index, self.now);
+        let touched = self.index.touched.take();
+        if relists || touched.as_ref().is_some_and(|touched| !touched.is_empty()) {
+            let mut lag = std::mem::take(&mut self.lag);
+            let follows = lag.follow(self, touched);
+            self.lag = lag;
+            self.index.touched = follows.then(Vec::new);
+        } else {
+            self.index.touched = touched;
+        }
     }
 
     pub(crate) fn observe(&mut self, agent: Agent, observation: Observation) {

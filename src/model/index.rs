@@ -1,15 +1,21 @@
 //! The hand-written index: what a check would otherwise search for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{EndpointSlice, Key, Labels, Name, Pod, Service};
+use super::lag::Touched;
+use super::{EndpointSlice, Key, Labels, Name, Node, Pod, Service};
 
-/// Which slices a Service has, and which pods have a set of labels.
+/// Which slices a Service has, which pods have a set of labels, and which Services may select
+/// a label.
 #[derive(Debug, Default)]
 pub struct Index {
     slices: BTreeMap<Key, BTreeSet<Name>>,
-    /// By namespace, then by the whole set of labels, of which there are few.
-    pods: BTreeMap<Name, Vec<(Labels, BTreeSet<Name>)>>,
+    /// By namespace, then by the whole set of labels, of which there are mostly few.
+    pods: BTreeMap<Name, HashMap<Labels, BTreeSet<Name>>>,
+    /// By namespace and the first label of the selector.
+    selectors: HashMap<(Name, (Name, Name)), BTreeSet<Name>>,
+    /// What changed since it was last taken; `None` while nobody follows.
+    pub(super) touched: Option<Vec<Touched>>,
 }
 
 impl Index {
@@ -32,12 +38,64 @@ impl Index {
         selected.flat_map(|(_, names)| names)
     }
 
+    /// Returns the names of the Services of which the first label of the selector is among
+    /// `labels`: all that may select them, each once.
+    pub(super) fn may_select<'a>(
+        &'a self,
+        namespace: &'a Name,
+        labels: &'a Labels,
+    ) -> impl Iterator<Item = &'a Name> {
+        let services = |(key, value): (&Name, &Name)| {
+            self.selectors.get(&(namespace.clone(), (key.clone(), value.clone())))
+        };
+        labels.iter().filter_map(services).flatten()
+    }
+
+    fn touch(&mut self, touched: impl FnOnce() -> Touched) {
+        if let Some(all) = &mut self.touched {
+            all.push(touched());
+        }
+    }
+
+    pub(super) fn service(&mut self, key: &Key, old: Option<&Service>, new: Option<&Service>) {
+        if old == new {
+            return;
+        }
+        self.touch(|| Touched::Service(key.clone()));
+        let first = |service: Option<&Service>| {
+            let (label, value) = service?.selector.iter().next()?;
+            Some((key.namespace.clone(), (label.clone(), value.clone())))
+        };
+        let (old, new) = (first(old), first(new));
+        if old == new {
+            return;
+        }
+        if let Some(label) = old
+            && let Some(names) = self.selectors.get_mut(&label)
+        {
+            names.remove(&key.name);
+            if names.is_empty() {
+                self.selectors.remove(&label);
+            }
+        }
+        if let Some(label) = new {
+            self.selectors.entry(label).or_default().insert(key.name.clone());
+        }
+    }
+
+    pub(super) fn node(&mut self, old: Option<&Node>, new: Option<&Node>) {
+        if old.is_some() != new.is_some() {
+            self.touch(|| Touched::Node);
+        }
+    }
+
     pub(super) fn slice(
         &mut self,
         key: &Key,
         old: Option<&EndpointSlice>,
         new: Option<&EndpointSlice>,
     ) {
+        self.touch(|| Touched::slice(key, old, new));
         let service = |slice: Option<&EndpointSlice>| slice?.service_key(key);
         let (old, new) = (service(old), service(new));
         if old == new {
@@ -57,6 +115,10 @@ impl Index {
     }
 
     pub(super) fn pod(&mut self, key: &Key, old: Option<&Pod>, new: Option<&Pod>) {
+        if old == new {
+            return;
+        }
+        self.touch(|| Touched::pod(key, old, new));
         let labels = |pod: Option<&Pod>| pod.map(|pod| pod.labels.clone());
         let (old, new) = (labels(old), labels(new));
         if old == new {
@@ -64,11 +126,11 @@ impl Index {
         }
         if let Some(labels) = old
             && let Some(sets) = self.pods.get_mut(&key.namespace)
-            && let Some(at) = sets.iter().position(|(known, _)| *known == labels)
+            && let Some(names) = sets.get_mut(&labels)
         {
-            sets[at].1.remove(&key.name);
-            if sets[at].1.is_empty() {
-                sets.swap_remove(at);
+            names.remove(&key.name);
+            if names.is_empty() {
+                sets.remove(&labels);
             }
             if sets.is_empty() {
                 self.pods.remove(&key.namespace);
@@ -76,11 +138,7 @@ impl Index {
         }
         if let Some(labels) = new {
             let sets = self.pods.entry(key.namespace.clone()).or_default();
-            let at = sets.iter().position(|(known, _)| *known == labels).unwrap_or_else(|| {
-                sets.push((labels, BTreeSet::new()));
-                sets.len() - 1
-            });
-            sets[at].1.insert(key.name.clone());
+            sets.entry(labels).or_default().insert(key.name.clone());
         }
     }
 }

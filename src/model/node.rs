@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Clock, Fact, Kind, Labels, Name};
+use super::{Clock, Fact, Index, Key, Kind, Labels, Name};
 
 /// What is kept of a Node.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -60,6 +60,10 @@ pub enum Status {
 
 impl Fact for Node {
     const KIND: &'static Kind = &Kind { name: "Node", group: "", version: "v1", plural: "nodes" };
+
+    fn index(index: &mut Index, _key: &Key, old: Option<&Self>, new: Option<&Self>) {
+        index.node(old, new);
+    }
 }
 
 /// Taints of nodes that somebody is taking away.

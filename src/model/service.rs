@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, Kind, Labels, Name, Pod};
+use super::{Fact, Index, Key, Kind, Labels, Name, Pod};
 
 /// What is kept of a Service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -110,9 +110,18 @@ impl IpFamily {
 impl Fact for Service {
     const KIND: &'static Kind =
         &Kind { name: "Service", group: "", version: "v1", plural: "services" };
+
+    fn index(index: &mut Index, key: &Key, old: Option<&Self>, new: Option<&Self>) {
+        index.service(key, old, new);
+    }
 }
 
 impl Service {
+    /// Whether the endpoint controller says what its slices hold.
+    pub fn has_controller(&self) -> bool {
+        self.routed && !self.selector.is_empty()
+    }
+
     /// Whether the selector matches `pod`; an empty one matches nothing.
     pub fn selects(&self, pod: &Pod) -> bool {
         self.selector.select(&pod.labels)

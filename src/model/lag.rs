@@ -1,0 +1,297 @@
+//! How long EndpointSlices take to follow their pods, on netvitals' own clock.
+//!
+//! Timestamps of objects come from other machines' clocks, in whole seconds, and are absent for
+//! deletions. So the time runs from the moment at which the own watch shows a pod's change to
+//! the one at which it shows a slice that says so. Only while every watch that it takes is
+//! complete: what changed during a relist has no time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::mismatch::{Comparison, Place, mismatches};
+use super::{
+    Clock, Cluster, EndpointSlice, Key, Labels, Mismatch, Mismatches, Name, Node, Pod, Service,
+    Table,
+};
+
+/// The upper bounds of the histogram, in seconds.
+pub const LAG_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Something that changed in the index.
+#[derive(Debug)]
+pub(super) enum Touched {
+    /// A Service came, went or changed.
+    Service(Key),
+    /// A pod did; with the labels that it had and has.
+    Pod(Key, Vec<Labels>),
+    /// A slice did; with its Services, and the pods of which it says something else now.
+    Slice(Vec<Key>, BTreeSet<Name>),
+    /// A Node came or went.
+    Node,
+}
+
+impl Touched {
+    pub(super) fn pod(key: &Key, old: Option<&Pod>, new: Option<&Pod>) -> Self {
+        let mut labels: Vec<Labels> = old.into_iter().map(|pod| pod.labels.clone()).collect();
+        labels.extend(new.map(|pod| pod.labels.clone()));
+        labels.dedup();
+        Self::Pod(key.clone(), labels)
+    }
+
+    pub(super) fn slice(
+        key: &Key,
+        old: Option<&EndpointSlice>,
+        new: Option<&EndpointSlice>,
+    ) -> Self {
+        let mut services: Vec<Key> = Vec::new();
+        services.extend(old.and_then(|slice| slice.service_key(key)));
+        services.extend(new.and_then(|slice| slice.service_key(key)));
+        services.dedup();
+        let moved = services.len() > 1;
+        // Endpoints keep their order unless they change, so most are the same at the same place.
+        let [old, new] = [old, new].map(|slice| slice.map_or(&[][..], |it| &it.endpoints));
+        let differ = |at: &usize| moved || old.get(*at) != new.get(*at);
+        let names = (0..old.len().max(new.len()))
+            .filter(differ)
+            .flat_map(|at| [old.get(at), new.get(at)])
+            .filter_map(|endpoint| Some(endpoint?.pod.as_ref()?.name.clone()))
+            .collect();
+        Self::Slice(services, names)
+    }
+}
+
+/// What made a mismatch, or mended it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum By {
+    /// A pod changed.
+    Pod,
+    /// A slice changed.
+    Slice,
+    /// A relist, a Service or a Node: nobody knows since when.
+    Other,
+}
+
+/// A mismatch that lasts.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    since: Clock,
+    by: By,
+    /// When the pod last changed, which a slice that comes later may not say yet.
+    changed: Clock,
+}
+
+/// The lag of every change, and what lags now.
+#[derive(Debug, Default)]
+pub struct Lag {
+    counts: [u64; LAG_BOUNDS.len() + 1],
+    sum: Duration,
+    open: BTreeMap<Key, BTreeMap<Name, Open>>,
+}
+
+/// What slices do not say yet of the pods of one Service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lagging<'a> {
+    /// Which one.
+    pub service: &'a Key,
+    /// How many pods.
+    pub pods: usize,
+    /// One of them, which waits the longest.
+    pub first: &'a Name,
+    /// Since when.
+    pub since: Clock,
+}
+
+/// The tables that are compared.
+#[derive(Clone, Copy)]
+struct Facts<'a> {
+    cluster: &'a Cluster,
+    services: &'a Table<Service>,
+    pods: &'a Table<Pod>,
+    slices: &'a Table<EndpointSlice>,
+    nodes: &'a Table<Node>,
+}
+
+impl<'a> Facts<'a> {
+    /// Returns them when they are complete.
+    fn of(cluster: &'a Cluster) -> Option<Self> {
+        let facts = Self {
+            cluster,
+            services: cluster.last_known()?,
+            pods: cluster.last_known()?,
+            slices: cluster.last_known()?,
+            nodes: cluster.last_known()?,
+        };
+        let complete = facts.services.is_complete()
+            && facts.pods.is_complete()
+            && facts.slices.is_complete()
+            && facts.nodes.is_complete();
+        complete.then_some(facts)
+    }
+
+    /// Returns a Service whose slices the controller keeps, when all around it can be read.
+    fn service(&self, key: &'a Key) -> Option<&'a Service> {
+        let namespace = &key.namespace;
+        let readable = self.services.namespace(namespace).is_ok()
+            && self.pods.namespace(namespace).is_ok()
+            && self.slices.namespace(namespace).is_ok();
+        self.services.get(key).filter(|it| readable && it.has_controller())
+    }
+
+    /// Returns how the slices of a Service differ from one of its pods.
+    fn compare(&self, key: &Key, service: &Service, name: &Name) -> Mismatches {
+        let pod = Key { namespace: key.namespace.clone(), name: name.clone() };
+        let place = Place::of(service, self.pods.get(&pod), self.nodes);
+        let slices = self.cluster.last_known_slices_of(key).filter(|slice| slice.managed);
+        let endpoints = slices.flat_map(|slice| slice.endpoints.iter().map(move |it| (slice, it)));
+        mismatches(
+            service,
+            place,
+            endpoints.filter(|(_, it)| it.pod.as_ref().is_some_and(|pod| pod.name == *name)),
+        )
+    }
+}
+
+/// Whether a change of the pod alone explains it: ports, nodes and families follow Services.
+fn lags(found: Mismatches) -> bool {
+    [Mismatch::Missing, Mismatch::Stale, Mismatch::Readiness]
+        .into_iter()
+        .any(|mismatch| found.contains(mismatch))
+}
+
+impl Lag {
+    /// Returns how many changes took how long, by [`LAG_BOUNDS`], and the sum in seconds.
+    pub fn histogram(&self) -> (Vec<u64>, f64) {
+        (self.counts.to_vec(), self.sum.as_secs_f64())
+    }
+
+    /// Returns the Services of which something lags, by key.
+    pub fn open(&self) -> impl Iterator<Item = Lagging<'_>> {
+        self.open.iter().filter_map(|(service, pods)| {
+            let (first, open) = pods.iter().min_by_key(|(_, open)| open.since.uptime)?;
+            Some(Lagging { service, pods: pods.len(), first, since: open.since })
+        })
+    }
+
+    /// Takes in what one event changed. `touched` is `None` when it was not followed, because
+    /// some list was under way; returns whether the next one is to be followed.
+    pub(super) fn follow(&mut self, cluster: &Cluster, touched: Option<Vec<Touched>>) -> bool {
+        let Some(facts) = Facts::of(cluster) else { return false };
+        let Some(touched) = touched else {
+            self.begin(facts);
+            return true;
+        };
+        for touched in touched {
+            match touched {
+                Touched::Service(key) => self.compare_all(facts, &key),
+                Touched::Pod(key, labels) => self.pod(facts, &key, &labels),
+                Touched::Slice(services, names) => {
+                    for key in services {
+                        names.iter().for_each(|name| self.compare(facts, &key, name, By::Slice));
+                    }
+                }
+                Touched::Node => {
+                    let open = self.open.iter();
+                    let open = open.flat_map(|(key, pods)| pods.keys().map(move |pod| (key, pod)));
+                    let open: Vec<(Key, Name)> =
+                        open.map(|(key, pod)| (key.clone(), pod.clone())).collect();
+                    for (key, name) in open {
+                        self.compare(facts, &key, &name, By::Other);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// Compares everything anew; what was open before keeps its time.
+    fn begin(&mut self, facts: Facts<'_>) {
+        let services = facts.services;
+        self.open.retain(|key, _| services.get(key).is_some());
+        services.iter().for_each(|(key, _)| self.compare_all(facts, key));
+    }
+
+    /// Compares all pods of one Service; what was open before keeps its time.
+    fn compare_all(&mut self, facts: Facts<'_>, key: &Key) {
+        let before = self.open.remove(key).unwrap_or_default();
+        let Some(service) = facts.service(key) else { return };
+        let now = facts.cluster.now();
+        let comparison = Comparison::of(facts.cluster, key, service, facts.nodes);
+        let wrong = comparison.wrong.into_iter().filter(|(_, found)| lags(*found));
+        let open = |name: &Name| {
+            let known = before.get(name).copied();
+            known.unwrap_or(Open { since: now, by: By::Other, changed: now })
+        };
+        let after: BTreeMap<Name, Open> =
+            wrong.map(|(name, _)| (name.clone(), open(name))).collect();
+        if !after.is_empty() {
+            self.open.insert(key.clone(), after);
+        }
+    }
+
+    /// Compares one pod with the slices of every Service that selects or selected it.
+    fn pod(&mut self, facts: Facts<'_>, pod: &Key, labels: &[Labels]) {
+        let services: BTreeSet<&Name> = labels
+            .iter()
+            .flat_map(|labels| facts.cluster.may_select(&pod.namespace, labels))
+            .collect();
+        for name in services {
+            let key = Key { namespace: pod.namespace.clone(), name: name.clone() };
+            self.compare(facts, &key, &pod.name, By::Pod);
+        }
+    }
+
+    /// Compares one pod with the slices of one Service, and opens or closes a mismatch.
+    fn compare(&mut self, facts: Facts<'_>, key: &Key, name: &Name, by: By) {
+        let Some(service) = facts.service(key) else {
+            self.open.remove(key);
+            return;
+        };
+        let now = facts.cluster.now();
+        let lags = lags(facts.compare(key, service, name));
+        let known = self.open.get_mut(key).and_then(|pods| pods.get_mut(name));
+        let mut observed = None;
+        match (known, lags) {
+            (None, false) => {}
+            (None, true) => {
+                let open = Open { since: now, by, changed: now };
+                self.open.entry(key.clone()).or_default().insert(name.clone(), open);
+            }
+            (Some(open), true) if by == By::Pod => open.changed = now,
+            // The slices moved on, and the pod has done so once more in the meantime.
+            (Some(open), true) if by == By::Slice && open.by == By::Pod => {
+                open.since = open.changed;
+            }
+            (Some(_), true) => {}
+            (Some(open), false) => {
+                match (open.by, by) {
+                    (By::Pod, By::Slice) => observed = Some(now.since(open.since)),
+                    // The slice was seen before the pod that it is about.
+                    (By::Slice, By::Pod) => observed = Some(Duration::ZERO),
+                    _ => {}
+                }
+                self.close(key, name);
+            }
+        }
+        if let Some(lag) = observed {
+            self.observe(lag);
+        }
+    }
+
+    fn close(&mut self, key: &Key, name: &Name) {
+        if let Some(pods) = self.open.get_mut(key) {
+            pods.remove(name);
+            if pods.is_empty() {
+                self.open.remove(key);
+            }
+        }
+    }
+
+    fn observe(&mut self, lag: Duration) {
+        let at = LAG_BOUNDS.partition_point(|bound| *bound < lag.as_secs_f64());
+        self.counts[at] += 1;
+        self.sum += lag;
+    }
+}
+
+#[cfg(test)]
+mod tests;
