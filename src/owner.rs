@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::check::service::endpoint_mismatch;
     use crate::fixtures::at;
-    use crate::model::{EndpointSlice, Event, Fact, Key, Labels, Pod, Service};
+    use crate::model::{EndpointSlice, Event, Fact, Key, Labels, Node, Pod, Service};
     use crate::report::Verdict;
 
     fn tick(seconds: u64) -> Change {
@@ -107,6 +107,7 @@ mod tests {
         changes.extend(list(vec![("cart", service)]));
         changes.extend(list(vec![("cart-1", pod)]));
         changes.extend(list::<EndpointSlice>(vec![]));
+        changes.extend(list::<Node>(vec![]));
         changes.extend([
             tick(1),
             tick(61),

@@ -68,6 +68,7 @@ async fn report(objects: impl Into<Objects>) -> (Report, String) {
 }
 
 const SERVICES: &str = "/api/v1/services";
+const NODES: &str = "/api/v1/nodes";
 const PODS: &str = "/api/v1/pods";
 const SLICES: &str = "/apis/discovery.k8s.io/v1/endpointslices";
 
@@ -90,7 +91,9 @@ fn pod() -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_ready_pod_without_an_endpoint_is_found() {
-    let (report, _) = report([(SERVICES, service()), (PODS, pod()), (SLICES, json!([]))]).await;
+    let (report, _) =
+        report([(SERVICES, service()), (PODS, pod()), (SLICES, json!([])), (NODES, json!([]))])
+            .await;
     let found = &report.answers[0].pending[0].finding;
     assert_eq!(
         (found.code.id, &*found.subject.to_string()),
@@ -101,7 +104,8 @@ async fn a_ready_pod_without_an_endpoint_is_found() {
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_slice_is_counted_and_blurs_only_its_namespace() {
     let bad = json!([{ "metadata": { "namespace": "shop", "name": "bad" }, "endpoints": 7 }]);
-    let (report, page) = report([(SERVICES, service()), (PODS, pod()), (SLICES, bad)]).await;
+    let (report, page) =
+        report([(SERVICES, service()), (PODS, pod()), (SLICES, bad), (NODES, json!([]))]).await;
     let gaps: &[(_, Unanswered)] = &[("namespaces", Unknown::Undecoded("EndpointSlice").into())];
     assert_eq!(report.answers[0].gaps, gaps);
     assert!(page.contains(r#"netvitals_decode_errors_total{kind="EndpointSlice"} 1"#), "{page}");
@@ -110,13 +114,15 @@ async fn an_undecodable_slice_is_counted_and_blurs_only_its_namespace() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forbidden_kind_is_unknown() {
-    let (report, _) = report([(SERVICES, service()), (SLICES, json!([]))]).await;
+    let (report, _) =
+        report([(SERVICES, service()), (SLICES, json!([])), (NODES, json!([]))]).await;
     assert_eq!(report.answers[0].result, Err(Unknown::Forbidden("Pod").into()));
 }
 
 #[tokio::test]
 async fn the_role_serves_its_report_and_ends_when_asked() {
-    let objects: Objects = [(SERVICES, service()), (PODS, pod()), (SLICES, json!([]))].into();
+    let objects: Objects =
+        [(SERVICES, service()), (PODS, pod()), (SLICES, json!([])), (NODES, json!([]))].into();
     let client = Client::new(Router::new().fallback(answer).with_state(objects), "default");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap();

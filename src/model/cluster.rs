@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::lag::Touched;
 use super::{
     Agent, Clock, Comparison, EndpointSlice, Event, Fact, Freshness, Index, Key, Kind, Labels, Lag,
     Name, Node, Observation, Pod, STALE_AFTER, Service, Settings, Table, Unanswered, Unknown,
@@ -217,6 +218,9 @@ impl Cluster {
 
     pub(super) fn apply<T: Fact>(&mut self, event: Event<T>) {
         let relists = matches!(event, Event::Begin | Event::Done | Event::Barred(_));
+        if let (Event::Undecoded(key), Some(touched)) = (&event, &mut self.index.touched) {
+            touched.push(Touched::Unreadable(key.namespace.clone()));
+        }
         let source = self.tables.entry(T::KIND).or_insert_with(|| Box::<Table<T>>::default());
         let source: &mut dyn Any = &mut **source;
         source

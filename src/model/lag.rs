@@ -28,6 +28,8 @@ pub(super) enum Touched {
     Slice(Vec<Key>, BTreeSet<Name>),
     /// A Node came or went.
     Node,
+    /// An object of a namespace cannot be decoded.
+    Unreadable(Name),
 }
 
 impl Touched {
@@ -188,6 +190,9 @@ impl Lag {
                     for key in services {
                         names.iter().for_each(|name| self.compare(facts, &key, name, By::Slice));
                     }
+                }
+                Touched::Unreadable(namespace) => {
+                    self.open.retain(|key, _| key.namespace != namespace);
                 }
                 Touched::Node => {
                     let open = self.open.iter();

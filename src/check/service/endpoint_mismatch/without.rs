@@ -1,0 +1,74 @@
+//! Services that have nothing to send to, which is no fault of the endpoint controller.
+
+use super::{NO_PORT, NONE_READY};
+use crate::check::{Finding, Output};
+use crate::model::{Fact, Key, Object, Pod, Service, ServicePort, gets_traffic, port_number};
+
+/// Why a Service has nothing to send to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reason {
+    /// Its selector matches no pod that runs: normal for a workload scaled to 0.
+    NoPods,
+    /// It matches pods, and none is ready.
+    NoneReady,
+    /// None of its ready pods has a port of the name that one of its ports points at.
+    NoPort,
+}
+
+impl Reason {
+    pub(super) const ALL: [Self; 3] = [Self::NoPods, Self::NoneReady, Self::NoPort];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPods => "no_pods",
+            Self::NoneReady => "none_ready",
+            Self::NoPort => "no_port",
+        }
+    }
+
+    pub(super) fn of(service: &Service, selected: &[&Pod]) -> Option<Self> {
+        if selected.iter().all(|pod| pod.ended) {
+            Some(Self::NoPods)
+        } else if !selected.iter().any(|pod| is_ready(service, pod)) {
+            Some(Self::NoneReady)
+        } else {
+            lost_port(service, selected).map(|_| Self::NoPort)
+        }
+    }
+}
+
+fn is_ready(service: &Service, pod: &Pod) -> bool {
+    !pod.ended && !pod.addresses.is_empty() && gets_traffic(service, pod)
+}
+
+/// Returns the first port that no ready pod has.
+fn lost_port<'a>(service: &'a Service, selected: &[&Pod]) -> Option<&'a ServicePort> {
+    let has =
+        |pod: &Pod, port: &ServicePort| is_ready(service, pod) && port_number(port, pod).is_some();
+    service.ports.iter().find(|port| !selected.iter().any(|pod| has(pod, port)))
+}
+
+pub(super) fn tell(
+    out: &mut Output,
+    key: &Key,
+    reason: Reason,
+    service: &Service,
+    selected: &[&Pod],
+) {
+    let (code, message) = match reason {
+        Reason::NoPods => return,
+        Reason::NoneReady => {
+            let count = selected.iter().filter(|pod| !pod.ended).count();
+            let words = "of the pods that it selects is ready: look at their readiness probes";
+            (&NONE_READY, format!("none of {count} {words}"))
+        }
+        Reason::NoPort => {
+            let port = lost_port(service, selected).map_or(0, |port| port.port);
+            let words = "points at a name that no container port of its ready pods has: look at \
+                         its targetPort";
+            (&NO_PORT, format!("port {port} {words}"))
+        }
+    };
+    let subject = Object { kind: Service::KIND, key: key.clone() };
+    out.finding(Finding { code, subject, node: None, message });
+}
