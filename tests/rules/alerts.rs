@@ -66,10 +66,7 @@ fn annotations_say_what_why_and_where_to_look() {
         let (_, cause) = description.split_once(" Root cause: ").expect("a root cause");
         assert!(cause.contains("netvitals_root_cause{cluster=%q}"), "{name}: {cause}");
         assert!(cause.ends_with("{{ else }}none is named{{ end }}."), "{name}: {cause}");
-        assert!(
-            rule.annotations["runbook_url"].ends_with(&format!("/runbooks/{name}")),
-            "{name}"
-        );
+        assert!(rule.annotations["runbook_url"].ends_with(&format!("/runbooks/{name}")), "{name}");
     }
 }
 

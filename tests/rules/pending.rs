@@ -24,8 +24,6 @@ pub(crate) static FAMILIES: &[Desc] = &[
     counter("netvitals_coredns_cpu_usage_seconds_total", CPU),
     counter("netvitals_coredns_cpu_throttled_seconds_total", CPU),
     // The cluster role.
-    histogram("netvitals_endpoint_lag_seconds", &[]),
-    gauge("netvitals_endpoint_oldest_mismatch_timestamp_seconds", &[]),
     gauge("netvitals_service_observers", &["namespace", "service", "port"]),
     gauge("netvitals_service_failing_observers", &["namespace", "service", "port"]),
 ];
