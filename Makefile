@@ -24,6 +24,7 @@ test: ## everything that needs neither root nor Go
 	cargo test
 
 e2e: need-root tools image ## the five signs on a real cluster; root on Linux, Go (ONLY='name…' picks scenarios)
+	$(if $(ONLY),,alerts/check)
 	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- $(ONLY)
 
 cluster: need-root tools image ## a real cluster with netvitals on it, until Ctrl-C

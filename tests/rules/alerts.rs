@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use super::contract;
@@ -204,10 +203,34 @@ fn the_threshold_of_a_rule_is_its_first_comparison() {
 
 #[test]
 fn the_inhibition_example_names_alerts_and_labels_that_exist() {
-    let text = fs::read_to_string(Path::new("alerts/inhibition.yaml")).unwrap();
-    for word in text.split(|it: char| !it.is_ascii_alphanumeric()) {
-        if word.starts_with("Netvitals") && word.len() > "Netvitals".len() {
-            assert!(names().contains(word), "{word} is no alert");
+    #[derive(serde::Deserialize)]
+    struct Example {
+        inhibit_rules: Vec<Inhibition>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Inhibition {
+        source_matchers: Vec<String>,
+        target_matchers: Vec<String>,
+        equal: Vec<String>,
+    }
+    let text = fs::read_to_string("alerts/inhibition.yaml").unwrap();
+    let example: Example = serde_saphyr::from_str(&text).unwrap();
+    let rules = Rules::shipped();
+    let mut labels: BTreeSet<&str> = ["alertname", "cluster"].into();
+    for rule in rules.iter() {
+        labels.extend(rule.labels.keys().map(String::as_str));
+        let kept = rule.expr.split("by (").skip(1).filter_map(|rest| rest.split(')').next());
+        labels.extend(kept.flat_map(|kept| kept.split(", ")));
+    }
+    for Inhibition { source_matchers, target_matchers, equal } in &example.inhibit_rules {
+        for matcher in source_matchers.iter().chain(target_matchers) {
+            let named = matcher.split(|it: char| !it.is_ascii_alphanumeric());
+            for word in named.filter(|word| word.len() > 9 && word.starts_with("Netvitals")) {
+                assert!(names().contains(word), "{word} is no alert");
+            }
+        }
+        for label in equal {
+            assert!(labels.contains(label.as_str()), "no alert has the label {label}");
         }
     }
 }

@@ -183,6 +183,15 @@ impl Reader {
                 self.fault(format!("{name} has no label {}", matcher.name));
             }
             self.matcher(matcher);
+            let bounds = match self.family(name) {
+                Some((Desc { ty: Type::Histogram(bounds), .. }, "_bucket")) => *bounds,
+                _ => continue,
+            };
+            // As `page.rs` writes them.
+            let known = bounds.iter().any(|bound| format!("{bound:?}") == matcher.value);
+            if matcher.name == "le" && !known {
+                self.fault(format!("{name} has no bound {}", matcher.value));
+            }
         }
         let own = own.into_iter().map(|(label, settled)| (label.to_owned(), settled));
         own.chain(TARGET.map(|label| (label.to_owned(), true))).collect()
@@ -251,6 +260,7 @@ fn what_an_expression_must_not_say_is_seen() {
         ("max by (check) (rate(netvitals_check_unknown[5m]))", "which is a state"),
         ("sum(rate(netvitals_probe_duration_seconds[5m]))", "is no family of netvitals"),
         ("sum(netvitals_probe_duration_seconds_count)", "only ever grows"),
+        (r#"sum(rate(netvitals_probe_duration_seconds_bucket{le="0.3"}[5m]))"#, "has no bound 0.3"),
         ("max by (namespace) (netvitals_root_cause)", "move exported_namespace back"),
         (r#"max by (code) (netvitals_finding{code="dns_success.lo"})"#, "matches nothing"),
         (r#"max by (code) (netvitals_finding{code=~"dns[.].*"})"#, "matches nothing"),

@@ -12,10 +12,6 @@ const fn counter(name: &'static str, labels: &'static [&'static str]) -> Desc {
     Desc { name, help: "", ty: Type::Counter, labels }
 }
 
-const fn histogram(name: &'static str, labels: &'static [&'static str]) -> Desc {
-    Desc { name, help: "", ty: Type::Histogram(&[]), labels }
-}
-
 const CPU: &[&str] = &["node", "vantage", "namespace", "pod", "container"];
 
 /// The families.

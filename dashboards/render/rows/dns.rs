@@ -71,8 +71,8 @@ fn latency(rules: &Rules) -> [Panel; 3] {
         Panel::heatmap(
             25,
             "Time of an answer",
-            "Answered queries for cluster names by the time that they took. Light bands at 2.5 s \
-             and 5 s are packets that were lost and asked again.",
+            "Answered queries for cluster names by the time that they took. What took 2 s \
+             and more was mostly lost and asked again.",
         )
         .query(&total(&["le"], &buckets), "{{le}}")
         .unit("s")
