@@ -20,6 +20,8 @@ mod page;
 mod pki;
 mod plan;
 mod program;
+#[path = "../../dashboards/queries.rs"]
+mod queries;
 mod scenario;
 mod stage;
 mod tools;

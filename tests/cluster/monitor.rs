@@ -70,13 +70,22 @@ scrape_configs:
     ///
     /// Fails with Prometheus' words.
     pub(crate) fn query(&self, expression: &str) -> Result<Vec<(Value, f64)>, String> {
-        let answer = self.get(&format!("/api/v1/query?query={}", web::escaped(expression)))?;
+        let answer = self.answer(expression)?;
         let result = answer["data"]["result"].as_array().ok_or_else(|| answer.to_string())?;
         let value = |sample: &Value| sample["value"][1].as_str().and_then(|text| text.parse().ok());
         Ok(result
             .iter()
             .filter_map(|sample| Some((sample["metric"].clone(), value(sample)?)))
             .collect())
+    }
+
+    /// The whole answer to an expression now, with Prometheus' warnings.
+    ///
+    /// # Errors
+    ///
+    /// Fails with Prometheus' words.
+    pub(crate) fn answer(&self, expression: &str) -> Result<Value, String> {
+        self.get(&format!("/api/v1/query?query={}", web::escaped(expression)))
     }
 
     /// The only value of an expression now.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod api_server;
+mod dashboard;
 mod dns;
 mod endpoints;
 mod faults;
@@ -29,6 +30,7 @@ const fn scenario(name: &'static str, show: fn(&Stage)) -> Scenario {
 /// All of them. The first sees netvitals as shipped, the others give it shorter intervals; the last takes a node away.
 pub(crate) static ALL: &[Scenario] = &[
     scenario("healthy_cluster_has_no_finding_and_no_alert", healthy::show),
+    scenario("dashboard_has_an_answer_to_every_query", dashboard::answered),
     scenario("dns_packets_dropped_lower_the_ratio_and_fire_the_alert", dns::packets_dropped),
     scenario("dns_replica_that_fails_is_named", dns::one_replica),
     scenario("dns_replica_without_the_api_answers_wrong", dns::stale_replica),
