@@ -1,5 +1,6 @@
 //! What is read of the machine that an agent runs on: files, and nothing is ever written.
 
+pub mod cgroup;
 pub mod readings;
 pub mod resolv_conf;
 

@@ -62,6 +62,11 @@ impl Echo {
         echo
     }
 
+    /// Tells whether any target can be asked.
+    pub fn is_open(&self) -> bool {
+        self.supports(LOCALHOST)
+    }
+
     /// Tells whether `target` can be asked at all.
     pub fn supports(&self, target: IpAddr) -> bool {
         self.client(target).load().is_some()
@@ -93,7 +98,7 @@ impl Echo {
         loop {
             alive();
             sleep(CANARY).await;
-            if !self.supports(LOCALHOST) || self.hears().await {
+            if !self.is_open() || self.hears().await {
                 continue;
             }
             tracing::warn!("the machine does not answer its own echo requests, opening anew");

@@ -8,6 +8,7 @@ mod errno;
 pub mod icmp;
 pub mod job;
 pub mod matrix;
+pub mod plan;
 pub mod schedule;
 pub mod tally;
 pub mod tcp;

@@ -1,11 +1,32 @@
 //! `netvitals agent`: probes from where workloads live, and says what came of it.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::Agent;
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::host::cgroup::Cgroups;
+use crate::host::readings::Readings;
+use crate::host::resolv_conf;
+use crate::http::health::{self, Health};
+use crate::http::metrics::{self, Metrics};
+use crate::http::{Limits, Server, observations, pages};
+use crate::model::{Agent, Dns, Observation, Vantage};
 use crate::probe::allowed::Allowed;
+use crate::probe::board::Board;
+use crate::probe::icmp::Echo;
+use crate::probe::matrix::Scope;
+use crate::probe::plan::Fetch;
+use crate::probe::schedule::Schedule;
+use crate::probe::tally::Tally;
+use crate::task::{self, Task, Uptime, process, supervise};
 
 /// How an agent runs.
 #[derive(Clone, Debug)]
@@ -55,5 +76,160 @@ impl Options {
             external: None,
             allowed: Allowed::cluster(),
         }
+    }
+}
+
+/// A leaf that is silent for longer hangs; the longest pause before a restart is half of it.
+const LEAF: Duration = Duration::from_secs(120);
+
+/// Runs until `stop`.
+///
+/// # Errors
+///
+/// Fails when the listener does: nobody can ask any more.
+pub async fn run(
+    options: Options,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let uptime = Uptime::start();
+    let Options { agent, allowed, api, .. } = options;
+    let (conf, conf_seen) = watch::channel(Arc::default());
+    let (plan, plan_seen) = watch::channel(None);
+    let board = Arc::new(Board::new(options.dns_window, options.reach_window));
+    let tally = Arc::new(Tally::new(agent.clone()));
+    let readings = Arc::new(Readings::new(agent.clone()));
+    let echo = Arc::new(Echo::open());
+    tally.echoes(echo.is_open());
+    let fetch = Fetch {
+        urls: options.cluster_urls,
+        agent: agent.clone(),
+        plan,
+        got: Arc::default(),
+        readings: readings.clone(),
+    };
+    let probes = Task::beating("probes", LEAF);
+    let schedule = Schedule {
+        scope: Scope {
+            vantage: agent.vantage,
+            dns_port: options.dns_port,
+            dns_interval: options.dns_interval,
+            reach_interval: options.reach_interval,
+            api,
+            external: options.external,
+            allowed,
+        },
+        conf: conf_seen.clone(),
+        plan: plan_seen.clone(),
+        board: board.clone(),
+        tally: tally.clone(),
+        echo: echo.clone(),
+        uptime,
+        task: probes.clone(),
+    };
+    let about = format!("agent of node {}, {} network", agent.node, agent.vantage.as_str());
+    let cgroups = Cgroups::new(agent.clone(), options.cgroup_root);
+
+    let leaves = TaskTracker::new();
+    let mut leaf = Leaves { leaves: &leaves, stop: &stop, tasks: Vec::new() };
+    leaf.grow(probes, {
+        move |_| {
+            let schedule = schedule.clone();
+            async move { schedule.run().await }
+        }
+    });
+    leaf.grow(Task::beating("plan", LEAF), {
+        let fetch = fetch.clone();
+        move |task| fetch.clone().run(move || task.beat())
+    });
+    leaf.grow(Task::beating("resolv_conf", LEAF), {
+        let (path, conf) = (Arc::new(options.resolv_conf), Arc::new(conf));
+        let readings = readings.clone();
+        move |task| {
+            let (path, conf, readings) = (path.clone(), conf.clone(), readings.clone());
+            async move { resolv_conf::follow(&path, &conf, &readings, move || task.beat()).await }
+        }
+    });
+    leaf.grow(Task::beating("icmp", LEAF), {
+        move |task| {
+            let echo = echo.clone();
+            async move { echo.watch(move || task.beat()).await }
+        }
+    });
+    if agent.vantage == Vantage::Host {
+        leaf.grow(Task::beating("cgroup", LEAF), {
+            let (cgroups, plan, readings) = (cgroups.clone(), plan_seen.clone(), readings.clone());
+            move |task| {
+                let (plan, readings) = (plan.clone(), readings.clone());
+                cgroups.clone().follow(plan, readings, move || task.beat())
+            }
+        });
+    }
+    let tasks = leaf.tasks;
+
+    let health = Health {
+        tasks: tasks.clone(),
+        ready: Box::new(move || !conf_seen.borrow().nameservers.is_empty()),
+        uptime,
+    };
+    let observe = {
+        let cgroups = cgroups.clone();
+        move || {
+            let reading = board.read(uptime.now().uptime);
+            let plan = plan_seen.borrow().clone();
+            let service = plan.as_ref().and_then(|plan| plan.dns.as_ref());
+            let service = service.map(|dns| dns.service.clone());
+            Observation {
+                agent: Some(agent.clone()),
+                version: Some(process::VERSION.to_owned()),
+                plan_age: fetch.age(),
+                dns: Some(Dns { service, rows: reading.rows, answers: reading.answers }),
+                reach: Some(reading.reach),
+                cpu: cgroups.observe(),
+                captured: Some(reading.captured),
+            }
+        }
+    };
+    let live =
+        Box::new(move || vec![tally.rows(), cgroups.rows(), readings.rows(), task::rows(&tasks)]);
+    let server = Server::new(Limits::AGENT);
+    let report = Arc::new(ArcSwapOption::empty());
+    let metrics = Metrics { report, live, now: Box::new(move || uptime.now()) };
+    let routes = metrics::routes(metrics, &server)
+        .merge(health::routes(health))
+        .merge(observations::routes(Arc::new(observe)))
+        .merge(pages::agent(about));
+    let ended = server.serve(listener, routes, stop.clone()).await;
+    stop.cancel();
+    leaves.close();
+    leaves.wait().await;
+    ended
+}
+
+/// The tasks that restart by themselves.
+struct Leaves<'a> {
+    leaves: &'a TaskTracker,
+    stop: &'a CancellationToken,
+    tasks: Vec<Task>,
+}
+
+impl Leaves<'_> {
+    /// Runs what `make` returns under supervision.
+    fn grow<F>(&mut self, task: Task, make: impl Fn(Task) -> F + Send + 'static)
+    where
+        F: Future + Send + 'static,
+    {
+        self.tasks.push(task.clone());
+        let make = {
+            let task = task.clone();
+            move || {
+                let run = make(task.clone());
+                async move {
+                    run.await;
+                    Ok::<(), Infallible>(())
+                }
+            }
+        };
+        self.leaves.spawn(supervise(task, self.stop.clone(), make));
     }
 }

@@ -31,7 +31,7 @@ pub fn run(command: Command) -> Result<ExitCode, String> {
         let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
         let listener = http::bind(&command.listen)?;
         let ended = match command.run {
-            Run::Agent(_) => return Err("the agent is not built yet".to_owned()),
+            Run::Agent(options) => agent::run(options, listener, stop).await,
             Run::Cluster(options, kubeconfig) => {
                 let client = watch::connect(kubeconfig.as_deref()).await?;
                 cluster::run(options, client, listener, stop).await
@@ -52,6 +52,7 @@ pub fn checked() -> impl Iterator<Item = &'static Desc> {
 pub fn live() -> impl Iterator<Item = &'static Desc> {
     let rooms = [
         cluster::FAMILIES,
+        host::cgroup::FAMILIES,
         host::readings::FAMILIES,
         http::FAMILIES,
         probe::tally::FAMILIES,

@@ -8,17 +8,8 @@ const fn gauge(name: &'static str, labels: &'static [&'static str]) -> Desc {
     Desc { name, help: "", ty: Type::Gauge, labels }
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str]) -> Desc {
-    Desc { name, help: "", ty: Type::Counter, labels }
-}
-
-const CPU: &[&str] = &["node", "vantage", "namespace", "pod", "container"];
-
 /// The families.
 pub(crate) static FAMILIES: &[Desc] = &[
-    // Agents.
-    counter("netvitals_coredns_cpu_usage_seconds_total", CPU),
-    counter("netvitals_coredns_cpu_throttled_seconds_total", CPU),
     // The cluster role.
     gauge("netvitals_service_observers", &["namespace", "service", "port"]),
     gauge("netvitals_service_failing_observers", &["namespace", "service", "port"]),

@@ -1,0 +1,188 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::model::Vantage;
+use crate::page::{Format, write};
+
+const UID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+const V2: &str = "usage_usec 5000000\nuser_usec 1\nnr_periods 200\nnr_throttled 168\n\
+                  throttled_usec 2500000\nnr_bursts 0\n";
+
+const V1: &str = "nr_periods 114\nnr_throttled 107\nthrottled_time 11300000000\n";
+
+/// A node whose files are written by the test.
+struct Node {
+    folder: TempDir,
+}
+
+impl Node {
+    fn new() -> Self {
+        let node = Self { folder: tempfile::tempdir().unwrap() };
+        node.file("proc", "0::/\n")
+    }
+
+    fn v2() -> Self {
+        Self::new().file("root/cgroup.controllers", "cpu memory\n")
+    }
+
+    fn file(self, path: &str, text: &str) -> Self {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A pod of version 2 in `group`.
+    fn pod(self, group: &str) -> Self {
+        self.file(&format!("root/{group}/cpu.stat"), V2)
+            .file(&format!("root/{group}/cpu.max"), "2000 100000\n")
+    }
+
+    fn cgroups(&self) -> Cgroups {
+        let agent = Agent { node: "n1".into(), vantage: Vantage::Host };
+        let own = self.folder.path().join("proc");
+        Cgroups { own, ..Cgroups::new(agent, self.folder.path().join("root")) }
+    }
+
+    /// Reads the pod once, and returns its sample.
+    fn sample(&self) -> Result<Sample, String> {
+        let cgroups = self.cgroups();
+        cgroups.read(&plan(&[UID]), Instant::now())?;
+        let known = cgroups.lock();
+        Ok(known.pods.as_ref().unwrap()[&UID.into()].samples[0].1)
+    }
+}
+
+fn plan(uids: &[&str]) -> Vec<PodPlan> {
+    let pod = |uid: &&str| PodPlan {
+        pod: Key::new("kube-system", format!("coredns-{}", &uid[..2])),
+        uid: (*uid).into(),
+    };
+    uids.iter().map(pod).collect()
+}
+
+#[test]
+fn every_driver_and_class_and_root_is_found() {
+    let dashes = UID.replace('-', "_");
+    for group in [
+        format!("kubepods/burstable/pod{UID}"),
+        format!("kubepods/pod{UID}"),
+        format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{dashes}.slice"),
+        format!("kubepods.slice/kubepods-pod{dashes}.slice"),
+        format!(
+            "kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/\
+             kubelet-kubepods-besteffort-pod{dashes}.slice"
+        ),
+        format!("testbed/n2/kubepods/besteffort/pod{UID}"),
+    ] {
+        let node = Node::v2()
+            .file("root/system.slice/a.service/cpu.stat", "")
+            .file("root/kubepods/burstable/podffffffff/cpu.stat", V2)
+            .pod(&group);
+        let sample = node.sample().unwrap_or_else(|error| panic!("{group}: {error}"));
+        assert_eq!((sample.periods, sample.throttled), (200, 168), "{group}");
+        assert_eq!(sample.throttled_time, Duration::from_millis(2500));
+        assert_eq!((sample.usage, sample.limited), (Duration::from_secs(5), true));
+    }
+}
+
+#[test]
+fn version_1_has_its_files_in_two_places_and_its_times_in_nanoseconds() {
+    for (cpu, usage) in [("cpu", "cpuacct"), ("cpu,cpuacct", "cpu,cpuacct")] {
+        let pod = format!("kubepods/burstable/pod{UID}");
+        let node = Node::new()
+            .file(&format!("root/{cpu}/{pod}/cpu.stat"), V1)
+            .file(&format!("root/{cpu}/{pod}/cpu.cfs_quota_us"), "2000\n")
+            .file(&format!("root/{usage}/{pod}/cpuacct.usage"), "4000000000\n");
+        let sample = node.sample().unwrap();
+        assert_eq!((sample.periods, sample.throttled, sample.limited), (114, 107, true));
+        assert_eq!(sample.throttled_time, Duration::from_millis(11_300));
+        assert_eq!(sample.usage, Duration::from_secs(4));
+    }
+}
+
+#[test]
+fn no_limit_is_told_from_no_throttling() {
+    let pod = format!("kubepods/pod{UID}");
+    let v2 = Node::v2().pod(&pod).file(&format!("root/{pod}/cpu.max"), "max 100000\n");
+    assert!(!v2.sample().unwrap().limited);
+    let off = Node::v2().file(&format!("root/{pod}/cpu.stat"), "usage_usec 7\n");
+    let sample = off.sample().unwrap();
+    assert_eq!((sample.periods, sample.limited), (0, false), "the controller is off");
+    let v1 = Node::new()
+        .file(&format!("root/cpu/{pod}/cpu.stat"), V1)
+        .file(&format!("root/cpu/{pod}/cpu.cfs_quota_us"), "-1\n")
+        .file(&format!("root/cpuacct/{pod}/cpuacct.usage"), "1\n");
+    assert!(!v1.sample().unwrap().limited);
+}
+
+#[test]
+fn the_own_root_is_where_the_agents_own_pod_is() {
+    let group = |node| format!("cpu/testbed/{node}/kubepods/besteffort/pod{UID}");
+    let usage = |node| format!("cpuacct/testbed/{node}/kubepods/besteffort/pod{UID}");
+    let node = Node::new()
+        .file(&format!("root/{}/cpu.stat", group("n1")), "nr_periods 1\n")
+        .file(&format!("root/{}/cpuacct.usage", usage("n1")), "1\n")
+        .file(&format!("root/{}/cpu.stat", group("n2")), "nr_periods 2\n")
+        .file(&format!("root/{}/cpuacct.usage", usage("n2")), "1\n")
+        .file("proc", "4:memory:/testbed/n3/kubepods/pod1\n1:cpu:/testbed/n2/kubepods/pod1/7\n");
+    assert_eq!(node.sample().unwrap().periods, 2);
+    // A path that says nothing of this mount.
+    let node = node.file("proc", "1:cpu:/../../kubepods/pod1\n");
+    assert_eq!(node.sample().unwrap().periods, 1, "the first of all");
+}
+
+#[test]
+fn what_is_absent_is_said_and_hides_nothing_else() {
+    let error = |node: &Node| node.sample().unwrap_err();
+    assert!(error(&Node::new()).ends_with("root: No such file or directory (os error 2)"));
+    let empty = Node::new().file("root/memory/tasks", "");
+    assert!(error(&empty).ends_with("root: no cpu controller is mounted there"));
+    let foreign = Node::v2().file("root/system.slice/cpu.stat", "");
+    assert!(error(&foreign).ends_with("root: no kubepods group is there"));
+    assert_eq!(foreign.cgroups().observe(), None);
+
+    let other = "1f8fad5b-d9cb-469f-a165-70867728950e";
+    let cgroups = Node::v2().pod(&format!("kubepods/pod{other}"));
+    let cgroups = (cgroups.cgroups(), cgroups);
+    let read = cgroups.0.read(&plan(&[UID, other]), Instant::now());
+    let error = "pod kube-system/coredns-0f has no control group with cpu.stat";
+    assert_eq!(read.unwrap_err(), error);
+    assert_eq!(cgroups.0.observe().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_two_minutes_are_observed_and_the_kernels_counts_exported() {
+    let group = format!("kubepods/pod{UID}");
+    let stat = |node: Node, periods: u64| {
+        let stat = format!("usage_usec 1500000\nnr_periods {periods}\nnr_throttled 5\n");
+        node.file(&format!("root/{group}/cpu.stat"), &stat)
+    };
+    let mut node = Node::v2().pod(&group);
+    let cgroups = node.cgroups();
+    for round in 0..100 {
+        node = stat(node, 1000 + 2 * round);
+        cgroups.read(&plan(&[UID]), Instant::now()).unwrap();
+        tokio::time::advance(INTERVAL).await;
+    }
+    let cpu = &cgroups.observe().unwrap()[0];
+    assert_eq!((cpu.length, cpu.periods, cpu.throttled), (WINDOW, 120, 0));
+    let page = write(&[&cgroups.rows()], Format::Text);
+    for line in [
+        r#"periods_total{node="n1",vantage="host",namespace="kube-system",pod="coredns-0f",container=""} 1198"#,
+        r#"usage_seconds_total{node="n1",vantage="host",namespace="kube-system",pod="coredns-0f",container=""} 1.5"#,
+    ] {
+        assert!(page.contains(&format!("netvitals_coredns_cpu_{line}")), "{page}");
+    }
+
+    // The group was made anew: what was counted before is another's.
+    node = stat(node, 3);
+    cgroups.read(&plan(&[UID]), Instant::now()).unwrap();
+    assert_eq!(cgroups.observe().unwrap()[0].periods, 0);
+    drop(node);
+    cgroups.read(&plan(&[UID]), Instant::now()).unwrap_err();
+    assert_eq!(cgroups.observe(), None);
+}
