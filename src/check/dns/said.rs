@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::check::Output;
+use crate::check::heard::heard;
 use crate::model::{
-    Cluster, Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Protocol, Skipped, Unanswered,
-    Unknown, Vantage, Window,
+    Cluster, Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Observation, Protocol, Unanswered,
+    Window,
 };
 
 /// Fewer attempts than this say nothing.
@@ -25,32 +26,15 @@ pub(super) struct Said<'a> {
 ///
 /// # Errors
 ///
-/// Says why there is none: no agents asked for, none heard of late, all too old, all captured.
+/// As [`heard`].
 pub(super) fn said<'a>(
     cluster: &'a Cluster,
     out: &mut Output,
 ) -> Result<Vec<Said<'a>>, Unanswered> {
-    let settings = cluster.settings();
-    if settings.agents.is_none() && settings.named_agents == 0 {
-        return Err(Skipped::NotConfigured.into());
-    }
-    let mut said = Vec::new();
-    let mut why = Unknown::Stale("agents");
-    for (agent, observation) in cluster.observations()? {
-        if agent.vantage != Vantage::Pod {
-            continue;
-        }
-        why = match &observation.dns {
-            None => Unknown::AgentTooOld,
-            Some(_) if observation.captured.is_some_and(|by| by.dns) => Unknown::Captured,
-            Some(dns) => {
-                said.push(Said { node: &agent.node, dns, plan_age: observation.plan_age });
-                continue;
-            }
-        };
-        out.gap("agents", why);
-    }
-    if said.is_empty() { Err(why.into()) } else { Ok(said) }
+    // Together with the age of the plan that it asks by.
+    let group = |said: &'a Observation| Some((said.dns.as_ref()?, said.plan_age));
+    let heard = heard(cluster, out, group, |by| by.dns)?.into_iter();
+    Ok(heard.map(|(node, (dns, plan_age))| Said { node, dns, plan_age }).collect())
 }
 
 impl Said<'_> {

@@ -1,0 +1,188 @@
+//! Do Services answer where their endpoints do?
+//!
+//! Each node rewrites a Service's address to one of its endpoints. When the endpoints answer
+//! directly and the address does not, that rewriting is broken: kube-proxy or what replaces it,
+//! on this node or on all. It reads observations only: an API outage must not blind it.
+//!
+//! Left out: Services whose endpoints do not answer either, because then the fault lies behind
+//! them; agents that reach no other node; parts of a Service's connections, of which a dead
+//! endpoint takes its share.
+
+mod codes;
+mod sight;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use self::codes::{NODE_BROKEN, ONLY_BY_SERVICE, UNREACHABLE};
+use self::sight::{Port, Sight, View};
+use crate::check::heard::heard;
+use crate::check::observers::Observers;
+use crate::check::{Check, Code, Finding, Layer, Output};
+use crate::family::Family;
+use crate::model::{
+    Cluster, Fact, Failure, Key, Name, Node, Object, Service, Skipped, Unanswered, Unknown, Window,
+};
+
+/// Judges connections to Services by those to their endpoints.
+pub static CHECK: Check = Check {
+    id: "service_reachability",
+    layer: Layer::Service,
+    question: "Do Services answer where their endpoints do?",
+    needs: &[],
+    wants: &[],
+    families: &[OBSERVERS.desc(), FAILING.desc()],
+    codes: &[&NODE_BROKEN, &UNREACHABLE, &ONLY_BY_SERVICE],
+    run,
+};
+
+static OBSERVERS: Family<3> = Family::gauge(
+    "netvitals_service_observers",
+    "Agents that try a Service whose endpoints answer them, without those on broken nodes.",
+    ["namespace", "service", "port"],
+);
+
+static FAILING: Family<3> = Family::gauge(
+    "netvitals_service_failing_observers",
+    "Agents that mostly fail to reach a Service, of netvitals_service_observers.",
+    ["namespace", "service", "port"],
+);
+
+/// What agents see of the ports of Services, by node.
+type Sights<'a> = BTreeMap<&'a Name, BTreeMap<Port<'a>, Sight>>;
+
+fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
+    let heard = heard(cluster, out, |said| said.reach.as_deref(), |by| by.tcp)?;
+    if !heard.iter().any(|(_, rows)| rows.iter().any(sight::is_service)) {
+        return Err(Skipped::NotConfigured.into());
+    }
+    let sights: Sights<'_> = heard
+        .into_iter()
+        .filter(|(_, rows)| !sight::is_cut_off(rows))
+        .map(|(node, rows)| (node, sight::all(rows)))
+        .collect();
+    let ports: BTreeSet<Port<'_>> = sights.values().flat_map(BTreeMap::keys).copied().collect();
+    if ports.is_empty() {
+        return Err(Unknown::TooFewSamples.into());
+    }
+    let broken = broken(&sights);
+    for node in &broken {
+        out.finding(tell_node(node, &sights[node]));
+    }
+    let believed: Vec<_> =
+        sights.iter().filter(|(node, _)| !broken.contains(*node)).map(|(_, it)| it).collect();
+    let mut unreachable: BTreeMap<&Key, Vec<(u16, Observers, Window)>> = BTreeMap::new();
+    let mut only_by_service: BTreeMap<&Key, Vec<(u16, Observers, Window)>> = BTreeMap::new();
+    for (service, port) in ports {
+        let of_port = || believed.iter().filter_map(|it| it.get(&(service, port)));
+        let (observers, window) = count(of_port(), View::Broken);
+        let labels = [&*service.namespace, &*service.name, &*port.to_string()];
+        out.sample(&OBSERVERS, labels, observers.all as f64);
+        out.sample(&FAILING, labels, observers.failing as f64);
+        if observers.agree() {
+            unreachable.entry(service).or_default().push((port, observers, window));
+        }
+        let (observers, window) = count(of_port(), View::OnlyByService);
+        if observers.agree() {
+            only_by_service.entry(service).or_default().push((port, observers, window));
+        }
+    }
+    for (service, ports) in unreachable {
+        let words = "fails while its endpoints answer, for";
+        let next = "look at kube-proxy's log and at the Service";
+        out.finding(tell_service(&UNREACHABLE, service, &ports, words, next));
+    }
+    for (service, ports) in only_by_service {
+        let words = "answers while none of its endpoints does directly, for";
+        let next = "look at the policies that select its pods";
+        out.finding(tell_service(&ONLY_BY_SERVICE, service, &ports, words, next));
+    }
+    Ok(())
+}
+
+/// Adds up who sees `view` of one port, of those that can tell.
+fn count<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers, Window) {
+    let (mut observers, mut window) = (Observers::default(), Window::default());
+    for sight in sights {
+        let seen = sight.view();
+        let tells = match view {
+            View::Broken => seen != View::Neither,
+            _ => sight.has_endpoints(),
+        };
+        if tells {
+            observers.add(seen == view);
+            window.add(&sight.service);
+        }
+    }
+    (observers, window)
+}
+
+/// Returns the nodes on which most Services fail while they work on others.
+fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
+    let share = |ports: &BTreeMap<Port<'_>, Sight>| count(ports.values(), View::Broken).0;
+    let is_broken = |it: Observers| 2 * it.failing > it.all;
+    let (broken, fine): (Vec<_>, Vec<_>) = sights
+        .iter()
+        .map(|(node, ports)| (*node, share(ports)))
+        .filter(|(_, share)| share.all > 0)
+        .partition(|(_, share)| is_broken(*share));
+    if fine.is_empty() {
+        // The same Services fail everywhere: it is them, or every node.
+        return BTreeSet::new();
+    }
+    // By one Service alone nobody can tell its fault from the node's, but by who else sees it.
+    let is_its_own = |node: &Name| {
+        sights[node].keys().any(|port| {
+            let of_port = sights.values().filter_map(|ports| ports.get(port));
+            count(of_port, View::Broken).0.agree()
+        })
+    };
+    let broken = broken.into_iter().filter(|(node, it)| it.all > 1 || !is_its_own(node));
+    broken.map(|(node, _)| node).collect()
+}
+
+fn tell_node(node: &Name, ports: &BTreeMap<Port<'_>, Sight>) -> Finding {
+    let (Observers { all, failing }, _) = count(ports.values(), View::Broken);
+    let mut window = Window::default();
+    let failed = ports.iter().filter(|(_, sight)| sight.view() == View::Broken);
+    let first = failed.clone().next().map(|((service, port), _)| format!("{service}:{port}"));
+    failed.for_each(|(_, sight)| window.add(&sight.service));
+    Finding {
+        code: &NODE_BROKEN,
+        subject: Object { kind: Node::KIND, key: Key::new("", node.clone()) },
+        node: Some(node.clone()),
+        message: format!(
+            "{failing} of {all} ports of Services fail from it while their endpoints answer, \
+             first {}, mostly with {}: {}",
+            first.unwrap_or_default(),
+            window.mostly.map_or("an unnamed reason", Failure::as_str),
+            match window.mostly {
+                // An address without endpoints is refused, one without rules leads nowhere.
+                Some(Failure::Refused) => {
+                    "kube-proxy on it has outdated endpoints, look at its log"
+                }
+                _ => "look at whether kube-proxy runs on it, and at its rules",
+            }
+        ),
+    }
+}
+
+fn tell_service(
+    code: &'static Code,
+    service: &Key,
+    ports: &[(u16, Observers, Window)],
+    words: &str,
+    next: &str,
+) -> Finding {
+    let (port, Observers { all, failing }, window) = ports[0];
+    let reason = window.mostly.filter(|_| code.id == UNREACHABLE.id);
+    let reason = reason.map_or_else(String::new, |why| format!(", mostly with {}", why.as_str()));
+    Finding {
+        code,
+        subject: Object { kind: Service::KIND, key: service.clone() },
+        node: None,
+        message: format!("port {port} {words} {failing} of {all} agents{reason}: {next}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
