@@ -46,7 +46,7 @@ pub static ALL: &[Scenario] = &[
     Scenario {
         name: "service-broken",
         summary: "no node has rules for the Service netvitals/netvitals-agent; its pods answer",
-        root: Some("service_reachability.dataplane"),
+        root: Some("service_reachability.unreachable"),
         change: |world| {
             world.broken.insert(("netvitals".to_owned(), "netvitals-agent".to_owned()));
         },
