@@ -1,10 +1,14 @@
 //! The program as a person meets it: help, mistakes, and what they are told.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 fn netvitals(args: &[&str]) -> Output {
     netvitals_with(args, &[])
@@ -119,4 +123,97 @@ fn an_unreadable_kubeconfig_names_the_remedy() {
 fn a_cluster_without_any_api_server_says_what_to_give() {
     let output = netvitals(&["cluster", "--web.listen-address=127.0.0.1:0"]);
     assert!(refused(&output, 1).contains("--kubeconfig"));
+}
+
+/// A role that runs until it is dropped.
+struct Running {
+    child: Child,
+    address: String,
+    log: BufReader<ChildStderr>,
+    /// What was logged before it listened.
+    first: String,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test runs the exporter")]
+fn start(args: &[&str]) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netvitals"));
+    command.env_clear().args(args).arg("--web.listen-address=127.0.0.1:0").stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let mut log = BufReader::new(child.stderr.take().expect("its log is piped"));
+    let mut first = String::new();
+    while !first.contains("msg=listening") {
+        assert!(log.read_line(&mut first).expect("text") > 0, "it ended: {first}");
+    }
+    let address = first.trim_end().rsplit_once("address=").expect("its address").1.to_owned();
+    Running { child, address, log, first }
+}
+
+impl Running {
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("it answers");
+        reply
+    }
+
+    /// Asks it to end, and returns its code and its log.
+    fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).expect("it runs");
+        let mut log = std::mem::take(&mut self.first);
+        self.log.read_to_string(&mut log).expect("text");
+        (self.child.wait().expect("it ends").code(), log)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where it has ended already there is nobody to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_agent_whose_resolv_conf_is_missing_says_so_and_runs_until_it_is_told_to_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing");
+    let missing = missing.to_str().expect("text");
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let url = "--cluster-url=http://127.0.0.1:1";
+        let agent = start(&["agent", "--node-name=n1", url, "--resolv-conf", missing]);
+        assert!(agent.get("/livez").starts_with("HTTP/1.1 200 "));
+        assert!(agent.get("/").contains("agent of node n1"));
+        let page = agent.get("/metrics");
+        let failed = "netvitals_agent_read_failures_total{node=\"n1\",vantage=\"pod\",source=\"resolv_conf\"} ";
+        let count = page.lines().find_map(|line| line.strip_prefix(failed));
+        assert!(count.is_some_and(|count| count != "0"), "{page}");
+        let (code, log) = agent.end(signal);
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains(missing), "{log}");
+    }
+}
+
+#[test]
+fn a_cluster_role_without_its_api_server_lives_and_says_what_it_cannot_see() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("kubeconfig");
+    let config = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+                  clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+                  users: [{name: a, user: {}}]\n\
+                  contexts: [{name: a, context: {cluster: a, user: a}}]\n";
+    fs::write(&path, config).expect("a file");
+    let cluster = start(&["cluster", "--kubeconfig", path.to_str().expect("text")]);
+    assert!(cluster.get("/livez").starts_with("HTTP/1.1 200 "));
+    // The first tick brings the first report.
+    while !cluster.get("/readyz").starts_with("HTTP/1.1 200 ") {
+        std::thread::yield_now();
+    }
+    let page = cluster.get("/metrics");
+    assert!(page.contains("netvitals_source_up{source=\"Pod\"} 0\n"), "{page}");
+    assert!(cluster.get("/").contains("Inconclusive."));
+    let (code, log) = cluster.end(Signal::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
 }

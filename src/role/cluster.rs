@@ -1,5 +1,6 @@
 //! `netvitals cluster`: watches the API, judges, serves the page.
 
+use std::future::pending;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -135,12 +136,22 @@ pub async fn publish(
         .merge(plan::routes(book));
     let ended = tokio::select! {
         served = server.serve(listener, routes, stop.clone()) => served,
-        _ = owner => Err(io::Error::other("the owner of the facts ended: the log has its panic")),
+        () = lost(owner, &stop) => {
+            Err(io::Error::other("the owner of the facts ended: the log has its panic"))
+        }
     };
     stop.cancel();
     leaves.close();
     leaves.wait().await;
     ended
+}
+
+/// Waits until the owner ends by itself: with the stop its senders end, and it may.
+async fn lost(owner: JoinHandle<()>, stop: &CancellationToken) {
+    let _ = owner.await;
+    if stop.is_cancelled() {
+        pending::<()>().await;
+    }
 }
 
 /// Returns `host:port` of `http://host:port`, with or without what surrounds it.
