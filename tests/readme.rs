@@ -74,7 +74,9 @@ fn links_and_named_files_are_there() {
         let text = fs::read_to_string(document).expect("a file of this repository");
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let named = text.split('`').skip(1).step_by(2).filter(|word| {
-            ["src/", "tests/", "alerts/", "deploy/"].iter().any(|room| word.starts_with(room))
+            ["src/", "tests/", "alerts/", "dashboards/", "deploy/"]
+                .iter()
+                .any(|room| word.starts_with(room))
         });
         for path in links.chain(named).filter(|path| !path.contains("://") && !path.contains('<')) {
             assert!(Path::new(path).exists(), "{document} names {path}");
