@@ -27,9 +27,6 @@ use crate::task::{Task, Uptime};
 /// A tick's least and greatest length.
 const TICK: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(20)];
 
-/// The first attempt follows within this time, however rare the others are.
-const FIRST: Duration = Duration::from_secs(10);
-
 /// An idle schedule gives a sign of life this often.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -123,7 +120,7 @@ impl Schedule {
         let key = |job: &Job| (job.row.clone(), job.address);
         let mut old: BTreeMap<(Row, SocketAddr), Entry> =
             old.into_iter().map(|entry| (key(&entry.job), entry)).collect();
-        let now = Instant::now();
+        let (now, first) = (Instant::now(), self.scope.dns_interval);
         let entry = |job: Job| {
             let counts = job.row.counted().map(|kind| self.tally.planned(kind));
             match old.remove(&key(&job)) {
@@ -132,7 +129,8 @@ impl Schedule {
                     Entry { job: Arc::new(job), counts, due, flights: old.flights }
                 }
                 None => {
-                    let due = now + between(Duration::ZERO, job.every.min(FIRST));
+                    // However rare the others are, the first one is not far.
+                    let due = now + between(Duration::ZERO, job.every.min(first));
                     Entry { job: Arc::new(job), counts, due, flights: Arc::default() }
                 }
             }

@@ -1,0 +1,468 @@
+//! The agent's role against servers on loopback: what goes wrong there is what it says.
+
+#![allow(clippy::unwrap_used, reason = "what is not as it should be ends the test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get as route;
+use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
+use hickory_resolver::proto::rr::rdata::{A, TXT};
+use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use netvitals::http::get::get;
+use netvitals::model::{
+    Agent, DnsPath, DnsPlan, DnsQuery, DnsRow, EndpointPlan, ExpectedPlan, Failure, Key,
+    NodeTarget, Observation, Plan, PodPlan, ProbeKind, Protocol, Replica, ReplicaPlan, ServicePlan,
+    Target, Vantage,
+};
+use netvitals::probe::allowed::Allowed;
+use netvitals::role::agent::{self, Options};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+const SOON: Duration = Duration::from_secs(30);
+
+const DOMAIN: &str = "cluster.example";
+
+/// `default/kubernetes`, as every server here knows it.
+const API: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+
+/// How a server behaves over UDP.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
+enum Mood {
+    Well,
+    Silent,
+    Servfail,
+    Stranger,
+    Elsewhere,
+    Forgetful,
+}
+
+const MOODS: [Mood; 6] =
+    [Mood::Well, Mood::Silent, Mood::Servfail, Mood::Stranger, Mood::Elsewhere, Mood::Forgetful];
+
+/// A DNS server of the cluster on both protocols.
+struct Server {
+    address: SocketAddr,
+    mood: Arc<AtomicU8>,
+    _serving: [AbortOnDropHandle<()>; 2],
+}
+
+impl Server {
+    /// Serves at `ip`, on `port` or any.
+    async fn start(ip: Ipv4Addr, port: u16) -> Self {
+        let tcp = TcpListener::bind((ip, port)).await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let udp = UdpSocket::bind(address).await.unwrap();
+        let mood = Arc::new(AtomicU8::new(0));
+        let moody = mood.clone();
+        let over_udp = async move {
+            let mut buffer = [0; 512];
+            loop {
+                let (length, client) = udp.recv_from(&mut buffer).await.unwrap();
+                let mood = MOODS[usize::from(moody.load(Ordering::Relaxed))];
+                if let Some(reply) = answer(&buffer[..length], mood) {
+                    // Whoever asked may be gone.
+                    _ = udp.send_to(&reply, client).await;
+                }
+            }
+        };
+        let over_tcp = async move {
+            loop {
+                let (mut stream, _) = tcp.accept().await.unwrap();
+                let Ok(length) = stream.read_u16().await else { continue };
+                let mut query = vec![0; length.into()];
+                if stream.read_exact(&mut query).await.is_ok() {
+                    let reply = answer(&query, Mood::Well).unwrap();
+                    _ = stream.write_u16(u16::try_from(reply.len()).unwrap()).await;
+                    _ = stream.write_all(&reply).await;
+                }
+            }
+        };
+        let spawn = |it| AbortOnDropHandle::new(it);
+        let _serving = [spawn(tokio::spawn(over_udp)), spawn(tokio::spawn(over_tcp))];
+        Self { address, mood, _serving }
+    }
+
+    fn is(&self, mood: Mood) {
+        self.mood.store(mood as u8, Ordering::Relaxed);
+    }
+}
+
+fn answer(query: &[u8], mood: Mood) -> Option<Vec<u8>> {
+    let query = Message::from_vec(query).unwrap();
+    let mut reply = query.clone();
+    reply.metadata.message_type = MessageType::Response;
+    let (name, kind) = (query.queries[0].name().clone(), query.queries[0].query_type());
+    let lower = name.to_ascii().to_lowercase();
+    let address = match mood {
+        Mood::Silent => return None,
+        Mood::Elsewhere => Ipv4Addr::new(10, 9, 9, 9),
+        _ if lower.starts_with("shop.web.svc.") => Ipv4Addr::new(10, 96, 0, 7),
+        _ => API,
+    };
+    let known = match mood {
+        Mood::Forgetful => lower.starts_with("kubernetes."),
+        _ => !lower.starts_with("nv-"),
+    };
+    let data = match kind {
+        RecordType::A => Some(RData::A(A(address))),
+        RecordType::TXT => Some(RData::TXT(TXT::new(vec!["1.1.0".to_owned()]))),
+        _ => None,
+    };
+    match (mood, known, data) {
+        (Mood::Servfail, ..) => reply.metadata.response_code = ResponseCode::ServFail,
+        (_, false, _) => reply.metadata.response_code = ResponseCode::NXDomain,
+        (_, true, data) => {
+            reply.add_answers(data.map(|data| Record::from_rdata(name, 5, data)));
+        }
+    }
+    if mood == Mood::Stranger {
+        reply.metadata.id ^= 1;
+    }
+    Some(reply.to_vec().unwrap())
+}
+
+/// An agent that runs, and where it is asked.
+struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    ended: AbortOnDropHandle<std::io::Result<()>>,
+    folder: TempDir,
+    _cluster: AbortOnDropHandle<()>,
+}
+
+/// Starts an agent, whose plan is `plan` and whose options `change` has had a hand in.
+async fn start(plan: &Plan, change: impl FnOnce(&mut Options)) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cluster = format!("http://{}", listener.local_addr().unwrap());
+    let json = serde_json::to_string(plan).unwrap();
+    let routes = Router::new().route("/v1/plan", route(move || std::future::ready(json.clone())));
+    let serving = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+
+    let listener = StdListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut options = Options {
+        cluster_urls: vec![cluster],
+        resolv_conf: folder.path().join("resolv.conf"),
+        cgroup_root: folder.path().join("cgroup"),
+        dns_interval: Duration::from_millis(50),
+        reach_interval: Duration::from_millis(50),
+        allowed: Allowed::loopback(),
+        ..Options::new(Agent { node: "n1".into(), vantage: Vantage::Pod })
+    };
+    change(&mut options);
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(agent::run(options, listener, stop.clone()));
+    Running {
+        address,
+        stop,
+        ended: AbortOnDropHandle::new(running),
+        folder,
+        _cluster: AbortOnDropHandle::new(serving),
+    }
+}
+
+impl Running {
+    fn resolves_by(&self, server: IpAddr) {
+        let text = format!("nameserver {server}\nsearch default.svc.{DOMAIN} svc.{DOMAIN}\n");
+        fs::write(self.folder.path().join("resolv.conf"), text).unwrap();
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let body = get(self.address, path, SOON, 1 << 20).await.unwrap();
+        String::from_utf8(body.into()).unwrap()
+    }
+
+    async fn observation(&self) -> Observation {
+        serde_json::from_str(&self.text("/v1/observations").await).unwrap()
+    }
+
+    /// Asks until an observation is as it should be.
+    async fn until(&self, what: &str, right: impl Fn(&Observation) -> bool) -> Observation {
+        let begin = Instant::now();
+        loop {
+            let observation = self.observation().await;
+            if right(&observation) {
+                return observation;
+            }
+            let json = serde_json::to_string_pretty(&observation).unwrap();
+            assert!(begin.elapsed() < SOON, "{what}: never in {SOON:?}, but\n{json}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Reads the counts of the page, by everything before the number.
+    async fn page(&self) -> BTreeMap<String, f64> {
+        let page = self.text("/metrics").await;
+        let lines = page.lines().filter(|line| !line.starts_with('#'));
+        let split = |line: &str| {
+            let (series, number) = line.rsplit_once(' ').unwrap();
+            (series.to_owned(), number.parse().unwrap())
+        };
+        lines.map(split).collect()
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.ended.await.unwrap().unwrap();
+    }
+}
+
+fn row(observation: &Observation, path: DnsPath, query: DnsQuery) -> Option<&DnsRow> {
+    let rows = &observation.dns.as_ref()?.rows;
+    rows.iter().find(|it| (it.path, it.query, it.protocol) == (path, query, Protocol::Udp))
+}
+
+/// A plan with the DNS Service at `service`, a replica at `replica`, and a peer that listens.
+fn plan(service: SocketAddr, replica: SocketAddr, peer: SocketAddr) -> Plan {
+    let expected = |name: &str, namespace: &str, address: [u8; 4]| ExpectedPlan {
+        service: Key::new(namespace, name),
+        addresses: vec![address.into()],
+        any: false,
+    };
+    let closed = SocketAddr::new(peer.ip(), 2);
+    let node = || "n2".into();
+    Plan {
+        dns: Some(DnsPlan {
+            service: Key::new("kube-system", "kube-dns"),
+            addresses: vec![service],
+            replicas: vec![ReplicaPlan {
+                replica: Replica { pod: Key::new("kube-system", "coredns-1"), node: node() },
+                address: replica,
+            }],
+            expected: vec![
+                expected("kubernetes", "default", API.octets()),
+                expected("shop", "web", [10, 96, 0, 7]),
+            ],
+        }),
+        peers: vec![NodeTarget { node: node(), address: peer }],
+        nodes: vec![NodeTarget { node: node(), address: closed }],
+        services: vec![ServicePlan {
+            service: Key::new("netvitals", "netvitals-agent"),
+            port: peer.port(),
+            addresses: vec![peer.ip()],
+            endpoints: vec![EndpointPlan { node: Some(node()), address: peer }],
+        }],
+        dns_pods: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_well_is_said_to_be_well() {
+    let resolver = Server::start(Ipv4Addr::new(127, 0, 0, 1), 0).await;
+    let replica = Server::start(Ipv4Addr::new(127, 0, 0, 2), 0).await;
+    let peer = TcpListener::bind("127.0.0.3:0").await.unwrap();
+    let plan = plan(resolver.address, replica.address, peer.local_addr().unwrap());
+    let dns_port = resolver.address.port();
+    let running = start(&plan, |options| options.dns_port = dns_port).await;
+    running.resolves_by(resolver.address.ip());
+    let seen = running
+        .until("every row has been tried", |seen| {
+            let Some(dns) = &seen.dns else { return false };
+            let reach = seen.reach.as_ref().unwrap();
+            dns.rows.len() == 8
+                && dns.rows.iter().all(|row| row.queries.attempts > 0)
+                && dns.answers.len() == 2
+                && dns.answers.iter().all(|it| it.answered > 0)
+                && reach.len() == 4
+                && reach.iter().all(|it| it.attempts.attempts > 0)
+        })
+        .await;
+    let dns = seen.dns.as_ref().unwrap();
+    assert_eq!(dns.service, Some(Key::new("kube-system", "kube-dns")));
+    for row in &dns.rows {
+        assert_eq!(row.queries.failures, 0, "{row:?}");
+        assert_eq!(row.replica.is_some(), row.path == DnsPath::Replica);
+    }
+    for answers in &dns.answers {
+        assert_eq!((answers.wrong, answers.wrong_now), (0, false), "{answers:?}");
+    }
+    for reached in seen.reach.as_ref().unwrap() {
+        let mostly = (reached.target == Target::Node).then_some(Failure::Refused);
+        assert_eq!((reached.probe, reached.attempts.mostly), (ProbeKind::Tcp, mostly));
+    }
+    assert_eq!(seen.captured.map(|it| (it.tcp, it.dns)), Some((false, false)));
+    assert_eq!(seen.agent.as_ref().map(|agent| &*agent.node), Some("n1"));
+    assert!(seen.plan_age.is_some() && seen.cpu.is_none());
+
+    let page = running.page().await;
+    let queries = r#"netvitals_dns_queries_total{node="n1",vantage="pod",path="resolver",query="cluster",protocol="udp"}"#;
+    let headline = row(&seen, DnsPath::Resolver, DnsQuery::Cluster).unwrap();
+    assert!(page[queries] >= headline.queries.attempts as f64, "{page:#?}");
+    for (series, count) in page.iter().filter(|(series, _)| series.contains("failures_total")) {
+        let expected = series.contains(r#"target="node",reason="refused""#);
+        assert_eq!(*count > 0.0, expected, "{series} {count}");
+    }
+    assert_eq!(running.text("/readyz").await, "ok\n");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn each_way_to_fail_has_its_reason() {
+    let resolver = Server::start(Ipv4Addr::new(127, 0, 0, 1), 0).await;
+    let dns_port = resolver.address.port();
+    for (mood, reason) in [
+        (Mood::Silent, Failure::Timeout),
+        (Mood::Servfail, Failure::Servfail),
+        (Mood::Stranger, Failure::Mismatch),
+        (Mood::Elsewhere, Failure::WrongAnswer),
+    ] {
+        resolver.is(mood);
+        let running = start(&Plan::default(), |options| {
+            options.dns_port = dns_port;
+            options.api = Some(SocketAddr::new(API.into(), 443));
+        })
+        .await;
+        running.resolves_by(resolver.address.ip());
+        let what = format!("{mood:?} is {}", reason.as_str());
+        let failed = |seen: &Observation| {
+            row(seen, DnsPath::Resolver, DnsQuery::Cluster)
+                .is_some_and(|row| row.queries.mostly == Some(reason))
+        };
+        let seen = running.until(&what, failed).await;
+        let headline = row(&seen, DnsPath::Resolver, DnsQuery::Cluster).unwrap();
+        assert_eq!(headline.queries.attempts, headline.queries.failures, "{mood:?}");
+        let series = format!(
+            r#"netvitals_dns_query_failures_total{{node="n1",vantage="pod",path="resolver",query="cluster",protocol="udp",reason="{}"}}"#,
+            reason.as_str()
+        );
+        assert!(running.page().await[&series] > 0.0, "{series}");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_lost_the_api_is_wrong_and_the_headline_is_not() {
+    let resolver = Server::start(Ipv4Addr::new(127, 0, 0, 1), 0).await;
+    let replica = Server::start(Ipv4Addr::new(127, 0, 0, 2), 0).await;
+    replica.is(Mood::Forgetful);
+    let peer = TcpListener::bind("127.0.0.3:0").await.unwrap();
+    let plan = plan(resolver.address, replica.address, peer.local_addr().unwrap());
+    let dns_port = resolver.address.port();
+    let running = start(&plan, |options| options.dns_port = dns_port).await;
+    running.resolves_by(resolver.address.ip());
+    let wrong = |seen: &Observation| {
+        let answers = seen.dns.iter().flat_map(|dns| &dns.answers);
+        answers.filter(|it| it.wrong_now).map(|it| it.service.to_string()).collect::<Vec<_>>()
+    };
+    let seen = running.until("a Service is not known", |seen| !wrong(seen).is_empty()).await;
+    assert_eq!(wrong(&seen), ["web/shop"]);
+    let replica_row = row(&seen, DnsPath::Replica, DnsQuery::Cluster).unwrap();
+    assert_eq!(replica_row.queries.failures, 0, "it knows default/kubernetes");
+    replica.is(Mood::Well);
+    running.until("it knows it again", |seen| wrong(seen).is_empty()).await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn without_a_resolv_conf_the_agent_runs_says_so_and_waits_for_one() {
+    let running = start(&Plan::default(), |options| {
+        options.dns_port = 1;
+        options.cluster_urls.clear();
+    })
+    .await;
+    let failures = |source| {
+        format!(
+            r#"netvitals_agent_read_failures_total{{node="n1",vantage="pod",source="{source}"}}"#
+        )
+    };
+    let page = running.page().await;
+    assert_eq!((page[&failures("resolv_conf")], page[&failures("plan")]), (1.0, 0.0));
+    assert_eq!(running.observation().await.dns.unwrap().rows, []);
+    running.resolves_by(Ipv4Addr::LOCALHOST.into());
+    running.until("the file is read", |seen| !seen.dns.as_ref().unwrap().rows.is_empty()).await;
+    running.end().await;
+}
+
+/// A plan of 5,000 nodes, all on loopback, where nothing listens.
+fn greatest_plan() -> Plan {
+    let address = |network: u8, at: u32, port| {
+        let [.., high, low] = at.to_be_bytes();
+        SocketAddr::from(([127, network, high, low], port))
+    };
+    let name = |at: u32| format!("n{at}").into();
+    let targets = |network| {
+        (0..5000).map(move |at| NodeTarget { node: name(at), address: address(network, at, 2) })
+    };
+    let replica = |at| ReplicaPlan {
+        replica: Replica { pod: Key::new("kube-system", format!("dns-{at}")), node: name(at) },
+        address: address(3, at, 2),
+    };
+    let expected = |at| ExpectedPlan {
+        service: Key::new("web", format!("s{at}")),
+        addresses: vec![address(4, at, 2).ip()],
+        any: false,
+    };
+    let endpoints = (0..200).map(|at| EndpointPlan { node: None, address: address(5, at, 2) });
+    let pod = |at: u32| PodPlan {
+        pod: Key::new("kube-system", format!("dns-{at}")),
+        uid: format!("uid-{at}").as_str().into(),
+    };
+    Plan {
+        dns: Some(DnsPlan {
+            service: Key::new("kube-system", "kube-dns"),
+            addresses: (0..20).map(|at| address(6, at, 2)).collect(),
+            replicas: (0..200).map(replica).collect(),
+            expected: (0..200).map(expected).collect(),
+        }),
+        peers: targets(1).collect(),
+        nodes: targets(2).collect(),
+        services: vec![ServicePlan {
+            service: Key::new("web", "s"),
+            port: 2,
+            addresses: vec![address(7, 1, 2).ip()],
+            endpoints: endpoints.collect(),
+        }],
+        dns_pods: (0..100).map(pod).collect(),
+    }
+}
+
+#[tokio::test]
+async fn in_a_cluster_of_any_size_there_are_at_most_300_series() {
+    let resolver = Server::start(Ipv4Addr::new(127, 0, 0, 1), 0).await;
+    // What fits into a plan: the cluster role writes far smaller ones.
+    let mut plan = greatest_plan();
+    plan.peers.truncate(500);
+    plan.nodes.truncate(500);
+    let running = start(&plan, |options| {
+        options.agent.vantage = Vantage::Host;
+        options.dns_port = resolver.address.port();
+        options.api = Some("127.0.0.9:2".parse().unwrap());
+        options.external = Some("example.com.".to_owned());
+        options.reach_interval = Duration::from_secs(5);
+        fs::create_dir_all(&options.cgroup_root).unwrap();
+        fs::write(options.cgroup_root.join("cgroup.controllers"), "cpu").unwrap();
+        for at in 0..100 {
+            let pod = options.cgroup_root.join(format!("kubepods/poduid-{at}"));
+            fs::create_dir_all(&pod).unwrap();
+            fs::write(pod.join("cpu.stat"), "usage_usec 1\nnr_periods 1\n").unwrap();
+        }
+    })
+    .await;
+    running.resolves_by(resolver.address.ip());
+    let seen = running
+        .until("all is planned and read", |seen| {
+            let many = seen.reach.as_ref().is_some_and(|reach| reach.len() > 100);
+            many && seen.dns.as_ref().is_some_and(|dns| dns.rows.len() > 30)
+                && seen.cpu.as_ref().is_some_and(|cpu| cpu.len() == 6)
+        })
+        .await;
+    let size = serde_json::to_vec(&seen).unwrap().len();
+    assert!(size < 200 * 1024, "{size} bytes are more than who asks takes");
+    let page = running.page().await;
+    // Echo requests and the cache on a node are not to be had here, and would be 24 more.
+    assert!((220..=300 - 24).contains(&page.len()), "{} series\n{page:#?}", page.len());
+    running.end().await;
+}
