@@ -129,7 +129,7 @@ fn start() -> Cluster {
 fn stay() -> ExitCode {
     let cluster = start();
     if tools::netvitals().is_some() {
-        cluster.install();
+        cluster.install(&[]);
     }
     let folder = cluster.lab.folder();
     let marked = fs::write(folder.join("stays"), "");

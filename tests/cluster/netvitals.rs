@@ -119,14 +119,18 @@ pub(crate) fn roots(page: &Page) -> Vec<(String, String)> {
 }
 
 impl Cluster {
-    /// Installs netvitals with the shipped manifests, and waits until its pods are ready.
+    /// Installs netvitals with the shipped manifests, and waits until its pods are ready; `env` is what the cluster
+    /// role is told besides.
     ///
     /// # Panics
     ///
     /// Panics where `make image` was not run.
-    pub(crate) fn install(&self) {
+    pub(crate) fn install(&self, env: &[&str]) {
         assert!(netvitals().is_some(), "no binary at NETVITALS_BINARY: run `make image`");
         self.apply(&source("deploy/manifests"));
+        if !env.is_empty() {
+            self.set_env(Part::Cluster, env);
+        }
         self.installed();
     }
 

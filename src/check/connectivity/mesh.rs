@@ -45,9 +45,14 @@ impl Mesh {
     ) -> Result<Self, Unanswered> {
         let (roster, judged) = (Roster::of(cluster), Judged::of(cluster));
         let (mut mesh, mut heard, mut why) = (Self::default(), 0, Unknown::Stale("agents"));
+        let mut unsettled = 0;
         for (agent, observation) in cluster.observations()? {
             let speaks = agent.vantage == vantage && roster.speaks(agent);
-            if !speaks || !judged.is_settled(&agent.node) {
+            if !speaks {
+                continue;
+            }
+            if !judged.is_settled(&agent.node) {
+                unsettled += 1;
                 continue;
             }
             heard += 1;
@@ -67,6 +72,10 @@ impl Mesh {
                 }
             };
             out.gap("agents", why);
+        }
+        if heard == 0 && unsettled > 0 {
+            // A cluster that was just made: there is nobody yet whose silence is a failure.
+            return Err(Skipped::NotApplicable.into());
         }
         if mesh.0.is_empty() {
             return Err(why.into());

@@ -267,6 +267,14 @@ fn who_is_alone_has_nobody_to_reach() {
 }
 
 #[test]
+fn in_a_cluster_of_young_nodes_there_is_nobody_to_judge_yet() {
+    let young = |node: &mut Node| node.created = Some(at(0).unix);
+    let facts = NODES.iter().fold(cluster(), |facts, name| facts.node_with(name, young));
+    let none = Err(Skipped::NotApplicable.into());
+    assert_eq!(results(&facts.mesh(PODS, &NODES, well).mesh(HOSTS, &NODES, well)), [none, none]);
+}
+
+#[test]
 fn an_agent_whose_results_lie_is_a_gap_and_no_observer() {
     let mut lies = reaching(vec![attempts(Target::PeerPod, "n2", 0)]);
     lies.captured = Some(Captured { tcp: true, dns: false });

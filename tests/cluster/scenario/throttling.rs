@@ -8,7 +8,7 @@ pub(super) fn show(stage: &Stage) {
     stage.quick();
     let dns = stage.cluster.coredns();
     let limited = dns.limit_cpu("20m");
-    let load = dns.load(stage.cluster.node("n3"), 1500);
+    let load = dns.load(stage.cluster.node("n3"), 600);
     let replicas = dns.replicas();
     stage.every_page("both replicas are throttled above 25 %", secs(180), |page| {
         replicas.iter().try_for_each(|replica| {
