@@ -1,5 +1,6 @@
 //! The command line: subcommands and flags, each with its environment name, over the file.
 
+mod demo;
 mod sources;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +13,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, Value
 use crate::config::{self, Config};
 use crate::log::{Form, Level};
 use crate::model::{Agent, Settings, Vantage};
-use crate::role::{agent, cluster};
+use crate::role::{self, agent, cluster};
 use crate::setting::{Address, Named, Period, Url};
 use sources::Sources;
 
@@ -34,6 +35,8 @@ enum Role {
     Agent(AgentArgs),
     /// Watch the Kubernetes API and the agents, judge, serve the page.
     Cluster(ClusterArgs),
+    /// Simulate a cluster in this process, and run the real roles against it.
+    Demo(demo::DemoArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -173,6 +176,10 @@ pub enum Run {
     Agent(agent::Options),
     /// `netvitals cluster`
     Cluster(cluster::Options, Option<PathBuf>),
+    /// `netvitals demo`
+    Demo(role::demo::Options),
+    /// `netvitals demo --list`
+    Scenarios,
 }
 
 /// Reads the process's own command line, environment and file.
@@ -194,6 +201,7 @@ fn command(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result
     match line.role {
         Role::Agent(args) => args.command(given, env),
         Role::Cluster(args) => args.command(given),
+        Role::Demo(args) => args.command(given),
     }
 }
 

@@ -37,7 +37,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn help_names_the_roles_their_flags_and_environment_names() {
     let help = said(&netvitals(&["--help"]));
-    for role in ["agent", "cluster"] {
+    for role in ["agent", "cluster", "demo"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(role)), "{help}");
         let help = said(&netvitals(&[role, "--help"]));
         for word in ["--web.listen-address", "NETVITALS_WEB_LISTEN_ADDRESS", "[default: :12350]"] {
@@ -54,6 +54,7 @@ fn an_unknown_flag_subcommand_or_value_is_named() {
         (["cluster", "--pull-interval=1s"], "unexpected argument '--pull-interval' found"),
         (["clutser", "--help"], "unrecognized subcommand 'clutser'"),
         (["agent", "--vantage=moon"], "invalid value 'moon' for '--vantage <VANTAGE>'"),
+        (["demo", "--scenario=sunny"], "invalid value 'sunny' for '--scenario <SCENARIO>'"),
         (["cluster", "--pull.interval=9"], "write 10s, 250ms, 5m or 1m30s"),
     ] {
         let output = netvitals(&args);

@@ -14,7 +14,8 @@ use netvitals::check;
 use netvitals::model::{Agent, Change, Clock, Observation, Settings, Vantage};
 use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
-use netvitals::report::Report;
+use netvitals::report::text::{self, Style};
+use netvitals::report::{Report, json};
 use netvitals::sim::api::Api;
 use netvitals::watch::{self, Counts};
 use serde::Deserialize;
@@ -208,7 +209,16 @@ async fn every_case_is_told_as_it_was_written_down() {
     for case in cases() {
         let report = report(&case).await;
         let page = write(&[report.rows()], Format::Text);
-        differences += &compare(&case, "page.txt", &page).unwrap_or_default();
+        let text = text::write(&report, Style { color: false, ascii: false });
+        let json = json::write(&report, "0.0.0").expect("a report is JSON");
+        let json: Value = serde_json::from_slice(&json).expect("JSON");
+        let json = format!("{json:#}\n");
+        for (file, made) in [("page.txt", page), ("report.txt", text), ("report.json", json)] {
+            // A few cases show the whole of JSON.
+            if file != "report.json" || case.join(file).exists() {
+                differences += &compare(&case, file, &made).unwrap_or_default();
+            }
+        }
     }
     assert!(differences.is_empty(), "{differences}see tests/cases/README.md");
 }

@@ -23,14 +23,16 @@ impl<'a> Sources<'a> {
         Self { given, places: HashMap::new() }
     }
 
+    /// Whether the command line or the environment says it.
+    pub(super) fn gives(&self, id: &str) -> bool {
+        let source = self.given.value_source(id);
+        matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    }
+
     /// Takes what the file says in the place of a default, and returns whether it did.
     pub(super) fn fill<T>(&self, id: &str, slot: &mut T, file: Option<T>) -> bool {
-        let given = matches!(
-            self.given.value_source(id),
-            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-        );
         match file {
-            Some(value) if !given => {
+            Some(value) if !self.gives(id) => {
                 *slot = value;
                 true
             }

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod demo;
 
 use std::io;
 use std::process::ExitCode;
@@ -29,18 +30,24 @@ pub fn run(command: Command) -> Result<ExitCode, String> {
     let runtime = runtime().map_err(|error| format!("cannot start: {error}"))?;
     let ended = runtime.block_on(async {
         let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
-        let listener = http::bind(&command.listen)?;
+        let listen = || http::bind(&command.listen);
         let ended = match command.run {
-            Run::Agent(options) => agent::run(options, listener, stop).await,
+            Run::Scenarios => return Ok(demo::list()),
+            Run::Demo(options) => {
+                let ended = demo::run(options, listen()?, stop).await;
+                return ended.map_err(|error| error.to_string());
+            }
+            Run::Agent(options) => agent::run(options, listen()?, stop).await,
             Run::Cluster(options, kubeconfig) => {
+                let listener = listen()?;
                 let client = watch::connect(kubeconfig.as_deref()).await?;
                 cluster::run(options, client, listener, stop).await
             }
         };
-        ended.map_err(|error| error.to_string())
+        ended.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
     });
     runtime.shutdown_timeout(FAREWELL);
-    ended.map(|()| ExitCode::SUCCESS)
+    ended
 }
 
 /// Returns every family that checks measure.

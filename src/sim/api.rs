@@ -65,6 +65,11 @@ impl Api {
         self.store().list(kind)
     }
 
+    /// Returns the version of the last change.
+    pub fn version(&self) -> u64 {
+        self.store().version()
+    }
+
     /// Answers `403` for a kind from now on, or no longer.
     pub fn forbid(&self, kind: &str, forbidden: bool) {
         self.store().forbid(kind, forbidden);

@@ -17,6 +17,23 @@ pub enum Version {
 /// The length of a period. The kernel's default is ten times longer; a short one counts fast.
 const PERIOD: Duration = Duration::from_millis(10);
 
+impl Version {
+    /// Makes what every node has below its `root`, with or without pods.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `root` cannot be written to.
+    pub fn prepare(self, root: &Path) -> io::Result<()> {
+        match self {
+            Self::V1 => fs::create_dir_all(root.join("cpu,cpuacct/kubepods/burstable")),
+            Self::V2 => {
+                fs::create_dir_all(root.join("kubepods.slice/kubepods-burstable.slice"))?;
+                fs::write(root.join("cgroup.controllers"), "cpuset cpu io memory pids\n")
+            }
+        }
+    }
+}
+
 /// The CPU time of one pod, at the level of the pod and of its one container.
 #[derive(Debug)]
 pub struct Group {
@@ -51,10 +68,8 @@ impl Group {
             }
         };
         let folders = [pod.clone(), pod.join(scope)];
+        version.prepare(root)?;
         fs::create_dir_all(&folders[1])?;
-        if version == Version::V2 {
-            fs::write(root.join("cgroup.controllers"), "cpuset cpu io memory pids\n")?;
-        }
         let group = Self { version, folders, throttled };
         group.limit()?;
         group.advance(Duration::ZERO)?;

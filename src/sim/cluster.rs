@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -25,6 +26,7 @@ use super::world::{DNS, OWN, Pod, Service, World};
 const AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const RESOLV_CONF: &str = "resolv.conf";
+const KUBECONFIG: &str = "kubeconfig";
 
 /// How often the control groups' counters go on.
 const COUNTING: Duration = Duration::from_millis(100);
@@ -33,7 +35,6 @@ const COUNTING: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Cluster {
     api: Api,
-    api_address: SocketAddr,
     agents: Vec<AgentPod>,
     cluster_role: SocketAddr,
     folder: TempDir,
@@ -90,8 +91,8 @@ impl Cluster {
         }
         let folder = TempDir::with_prefix("netvitals-demo-")?;
         write_resolv_conf(&world, folder.path())?;
+        write_kubeconfig(&world, folder.path())?;
         let mut cluster = Self {
-            api_address: (world.api(), port::API).into(),
             agents: Vec::new(),
             cluster_role: (world.api(), port::AGENT).into(),
             listening: listen(&world).await?,
@@ -111,14 +112,14 @@ impl Cluster {
         &self.api
     }
 
-    /// Returns where the API is served, over plain HTTP.
-    pub fn api_address(&self) -> SocketAddr {
-        self.api_address
-    }
-
     /// Returns the pods in which agents belong, once: their listeners go to the agents.
     pub fn take_agents(&mut self) -> Vec<AgentPod> {
         std::mem::take(&mut self.agents)
+    }
+
+    /// Returns a kubeconfig for the API; nobody has to say who they are.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join(KUBECONFIG)
     }
 
     /// Returns the resolver's configuration of every pod; its server's port is [`dns_port`].
@@ -186,6 +187,19 @@ fn write_resolv_conf(world: &World, folder: &Path) -> io::Result<()> {
     fs::write(folder.join(RESOLV_CONF), format!("{search}{servers}options ndots:5\n"))
 }
 
+fn write_kubeconfig(world: &World, folder: &Path) -> io::Result<()> {
+    let named = |field: &str, value: Value| json!([{ "name": "demo", field: value }]);
+    let server = format!("http://{}:{}", world.api(), port::API);
+    // JSON is YAML too.
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "demo",
+        "clusters": named("cluster", json!({ "server": server })),
+        "users": named("user", json!({})),
+        "contexts": named("context", json!({ "cluster": "demo", "user": "demo" })),
+    });
+    fs::write(folder.join(KUBECONFIG), config.to_string())
+}
+
 /// Listens for kubelets, pods and Services; DNS and netvitals do so for themselves.
 async fn listen(world: &World) -> io::Result<Vec<Listening>> {
     let mut listening = Vec::new();
@@ -243,7 +257,7 @@ async fn dns(world: &World, api: &Api) -> io::Result<Vec<Server>> {
     for pod in world.pods.iter().filter(|pod| is_dns(&pod.labels)) {
         let Some(address) = pod.address else { continue };
         let replica = Replica::new(api.clone());
-        replica.fail(world.dns);
+        replica.fail(world.dns.get(&pod.name).copied().unwrap_or_default());
         replicas.push(replica.clone());
         servers.push(Server::start((address, port::DNS).into(), vec![replica]).await?);
     }
@@ -261,18 +275,19 @@ fn serve(world: &World, api: &Api) -> io::Result<AbortOnDropHandle<io::Result<()
     Ok(AbortOnDropHandle::new(tokio::spawn(api.clone().serve(listener))))
 }
 
-/// Makes the control groups of the DNS pods, one node of each version, and lets them count.
+/// Makes the control groups of the nodes and of the DNS pods on them, and lets them count.
 fn count(world: &World, folder: &Path) -> io::Result<AbortOnDropHandle<()>> {
     let mut groups = Vec::new();
-    for pod in world.pods.iter().filter(|pod| is_dns(&pod.labels)) {
-        let Some(node) = world.node_of(pod) else { continue };
-        let version = if pod.node == Some(1) { Version::V1 } else { Version::V2 };
-        let uid = manifests::uid("Pod", &pod.namespace, &pod.name);
+    for (at, node) in world.nodes.iter().enumerate() {
+        // Both versions are read by somebody.
+        let version = if at == 0 { Version::V1 } else { Version::V2 };
         let root = cgroup_root(folder, &node.name);
-        groups.push(Group::new(&root, version, &uid, world.throttled)?);
-    }
-    for node in &world.nodes {
-        fs::create_dir_all(cgroup_root(folder, &node.name))?;
+        version.prepare(&root)?;
+        let here = |pod: &&Pod| world.node_of(pod).is_some_and(|it| it.name == node.name);
+        for pod in world.pods.iter().filter(here).filter(|pod| is_dns(&pod.labels)) {
+            let uid = manifests::uid("Pod", &pod.namespace, &pod.name);
+            groups.push(Group::new(&root, version, &uid, world.throttled)?);
+        }
     }
     let start = Instant::now();
     Ok(AbortOnDropHandle::new(tokio::spawn(async move {

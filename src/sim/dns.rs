@@ -68,8 +68,11 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
-    /// What it knew when it lost the API.
-    stale: Option<Names>,
+    /// What it knows, and of which version of the API.
+    names: Names,
+    version: u64,
+    /// Whether it lost the API.
+    cut_off: bool,
 }
 
 impl Replica {
@@ -85,8 +88,8 @@ impl Replica {
 
     /// Loses the API, as far as this replica can tell: it goes on with what it knows now.
     pub fn cut_off(&self, cut: bool) {
-        let stale = cut.then(|| Names::of(&self.0.api));
-        self.state().stale = stale;
+        self.known(|_| ());
+        self.state().cut_off = cut;
     }
 
     /// Returns how many queries it was asked.
@@ -113,10 +116,12 @@ impl Replica {
 
     /// Calls `with` with the names that this replica knows.
     fn known<T>(&self, with: impl FnOnce(&Names) -> T) -> T {
-        if let Some(names) = &self.state().stale {
-            return with(names);
+        let mut state = self.state();
+        let version = self.0.api.version();
+        if !state.cut_off && state.version != version {
+            (state.names, state.version) = (Names::of(&self.0.api), version);
         }
-        with(&Names::of(&self.0.api))
+        with(&state.names)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

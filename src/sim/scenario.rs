@@ -23,9 +23,12 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "healthy", summary: "nothing is wrong", root: None, change: |_| {} },
     Scenario {
         name: "dns-flaky",
-        summary: "both DNS replicas answer three queries in ten with SERVFAIL",
-        root: Some("dns_success.low"),
-        change: |world| world.dns = Faults { servfail: 0.3, ..Faults::default() },
+        summary: "of the two DNS pods, coredns-1 answers six queries in ten with SERVFAIL",
+        root: Some("dns_success.replica_failing"),
+        change: |world| {
+            let faults = Faults { servfail: 0.6, ..Faults::default() };
+            world.dns.insert("coredns-1".to_owned(), faults);
+        },
     },
     Scenario {
         name: "dead-endpoints",
@@ -57,11 +60,12 @@ pub static ALL: &[Scenario] = &[
         root: Some("coredns_throttling.starved"),
         change: |world| {
             world.throttled = Some(0.6);
+            let delay = Duration::from_millis(300);
+            let faults = Faults { late: 0.4, delay, ..Faults::default() };
             for pod in world.pods.iter_mut().filter(|pod| pod.owner.1 == "coredns") {
                 pod.resources["limits"]["cpu"] = "100m".into();
+                world.dns.insert(pod.name.clone(), faults);
             }
-            let delay = Duration::from_millis(300);
-            world.dns = Faults { late: 0.4, delay, ..Faults::default() };
         },
     },
 ];
@@ -99,7 +103,7 @@ mod tests {
     fn names_are_unique_and_found() {
         let names: BTreeSet<_> = ALL.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), ALL.len());
-        assert_eq!(named("dns-flaky").unwrap().root, Some("dns_success.low"));
+        assert_eq!(named("dns-flaky").unwrap().root, Some("dns_success.replica_failing"));
         assert!(named("sunny").is_none());
     }
 }

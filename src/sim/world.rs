@@ -26,8 +26,8 @@ pub(super) struct World {
     pub(super) gone: BTreeSet<(String, String)>,
     /// Services whose address nothing answers, as if no node had rules for it.
     pub(super) broken: BTreeSet<(String, String)>,
-    /// How every replica of DNS fails.
-    pub(super) dns: Faults,
+    /// How pods that answer DNS fail, by their names; those that are not here are well.
+    pub(super) dns: BTreeMap<String, Faults>,
     /// The share of CPU periods in which the DNS pods are throttled, where they have a limit.
     pub(super) throttled: Option<f64>,
     addresses: Addresses,
@@ -89,7 +89,7 @@ impl World {
             services: Vec::new(),
             gone: BTreeSet::new(),
             broken: BTreeSet::new(),
-            dns: Faults::default(),
+            dns: BTreeMap::new(),
             throttled: None,
             addresses,
         };

@@ -3,7 +3,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Pod as ApiPod, Service as ApiService};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
-use kube::{Api as Objects, Client, Config, Resource};
+use kube::{Api as Objects, Resource};
 use serde::de::DeserializeOwned;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
@@ -21,8 +21,7 @@ async fn list<T>(cluster: &Cluster) -> Vec<T>
 where
     T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let config = Config::new(format!("http://{}", cluster.api_address()).parse().unwrap());
-    let client = Client::try_from(config).unwrap();
+    let client = crate::watch::connect(Some(&cluster.kubeconfig())).await.unwrap();
     Objects::all(client).list(&ListParams::default()).await.unwrap().items
 }
 

@@ -16,7 +16,7 @@ pub(crate) const DOMAIN: &str = "cluster.local";
 const VERSION: &str = "1.1.0";
 
 /// Addresses by `service.namespace`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<String, Vec<Ipv4Addr>>);
 
 impl Names {

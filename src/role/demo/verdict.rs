@@ -1,0 +1,37 @@
+//! What of a report has to stay the same for its verdict to hold.
+
+use std::collections::BTreeSet;
+
+use crate::check::Finding;
+use crate::model::Unanswered;
+use crate::report::Report;
+
+/// A report without its numbers.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Seen {
+    open: BTreeSet<String>,
+    pending: BTreeSet<String>,
+    unknown: BTreeSet<&'static str>,
+}
+
+impl Seen {
+    pub(super) fn of(report: &Report) -> Self {
+        let name = |finding: &Finding| format!("{} {}", finding.code.id, finding.subject);
+        let mut seen = Self::default();
+        for answer in &report.answers {
+            seen.open.extend(answer.open.iter().map(|it| name(&it.finding)));
+            seen.pending.extend(answer.pending.iter().map(|it| name(&it.finding)));
+            let gaps = answer.gaps.iter().map(|(_, why)| why);
+            let mut why = answer.result.as_ref().err().into_iter().chain(gaps);
+            if why.any(|why| matches!(why, Unanswered::Unknown(_))) {
+                seen.unknown.insert(answer.check.id);
+            }
+        }
+        seen
+    }
+
+    /// Whether everything was answered, and nothing waits for its grace.
+    pub(super) fn is_settled(&self) -> bool {
+        self.unknown.is_empty() && self.pending.is_empty()
+    }
+}
