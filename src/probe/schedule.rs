@@ -54,6 +54,9 @@ pub struct Schedule {
     pub uptime: Uptime,
     /// Itself, as it is counted.
     pub task: Task,
+    /// How many targets of the last plan were denied and how many capped: a lasting state is
+    /// logged once.
+    pub refused: (usize, usize),
 }
 
 /// A job and when it is next due.
@@ -111,11 +114,13 @@ impl Schedule {
         for (skip, count) in [(Skip::Denied, made.denied), (Skip::Capped, made.capped)] {
             (0..count).for_each(|_| self.tally.skip(skip));
         }
-        if made.denied + made.capped > 0 {
-            let (denied, capped) = (made.denied, made.capped);
+        let refused = (made.denied, made.capped);
+        if refused != self.refused && refused != (0, 0) {
+            let (denied, capped) = refused;
             tracing::warn!(denied, capped, "the plan has targets that are not probed");
         }
-        tracing::info!(jobs = made.jobs.len(), "what is probed has changed");
+        self.refused = refused;
+        tracing::debug!(jobs = made.jobs.len(), "what is probed has changed");
         self.board.plan(&made.jobs, self.uptime.now().uptime);
         let key = |job: &Job| (job.row.clone(), job.address);
         let mut old: BTreeMap<(Row, SocketAddr), Entry> =

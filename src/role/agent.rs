@@ -126,6 +126,7 @@ pub async fn run(
         echo: echo.clone(),
         uptime,
         task: probes.clone(),
+        refused: (0, 0),
     };
     let about = format!("agent of node {}, {} network", agent.node, agent.vantage.as_str());
     let cgroups = Cgroups::new(agent.clone(), options.cgroup_root);

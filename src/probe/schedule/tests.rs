@@ -48,6 +48,7 @@ fn bench(nameserver: Option<SocketAddr>) -> Bench {
         echo: Arc::default(),
         uptime,
         task: Task::new("probes"),
+        refused: (0, 0),
     };
     let _running = AbortOnDropHandle::new(tokio::spawn(schedule.run()));
     Bench { conf, plan, board, tally, uptime, _running }
