@@ -189,7 +189,7 @@ fn ladder(to: &mut String, report: &Report, style: Style) -> fmt::Result {
     for (layer, root) in &report.roots {
         let (code, subject) = (root.code.id, plain(&root.subject.to_string()));
         writeln!(to, "\nRoot cause, at {}: {code}, {subject}", layer.as_str())?;
-        writeln!(to, "  {}\n  {}", root.code.explain, plain(&root.message))?;
+        writeln!(to, "  {}\n  {}", root.code.explain, one_line(root))?;
         for (number, (remedy, command)) in (1..).zip(remedy::commands(root)) {
             writeln!(to, "  {number}. {:7}  {}", remedy.step.as_str(), plain(&command))?;
         }

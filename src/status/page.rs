@@ -152,7 +152,8 @@ fn check(to: &mut String, answer: &Answer) -> fmt::Result {
 
 fn detail(to: &mut String, finding: &Finding) -> fmt::Result {
     let code = finding.code;
-    write!(to, "<p>{} {}</p>", Text(code.explain), Text(&finding.message))?;
+    write!(to, "<p>{}</p><p>", Text(code.explain))?;
+    write!(to, "{}: {}</p>", Text(&finding.subject), Text(&finding.message))?;
     let mut commands = remedy::commands(finding).peekable();
     if commands.peek().is_some() {
         write!(to, "<ol class=\"commands\">")?;
