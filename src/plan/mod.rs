@@ -72,8 +72,12 @@ impl Book {
             .map(|(agent, contact)| (agent.node.clone(), contact.address));
         let nodes = nodes.into_iter().flat_map(|all| all.iter()).filter_map(|(key, node)| {
             let address = *node.addresses.first().filter(|_| is_target(&key.name))?;
-            let port = node.kubelet_port.unwrap_or(KUBELET);
-            Some((key.name.clone(), SocketAddr::new(address, port)))
+            // The host's agent rather than the kubelet, which logs every connection that says
+            // nothing; that nobody listens would be an answer too.
+            let host = Agent { node: key.name.clone(), vantage: Vantage::Host };
+            let kubelet = || SocketAddr::new(address, node.kubelet_port.unwrap_or(KUBELET));
+            let target = contacts.get(&host).map_or_else(kubelet, |contact| contact.address);
+            Some((key.name.clone(), target))
         });
         Self {
             peers: Share::new(&salt, peers),

@@ -113,6 +113,20 @@ fn an_agent_probes_the_agents_and_the_kubelets_of_the_other_nodes() {
 }
 
 #[test]
+fn where_a_host_agent_runs_it_stands_for_its_node() {
+    let host = |pod: &mut Pod| {
+        pod.daemon_set = Some("netvitals-host-agent".into());
+        pod.addresses = [IpAddr::from([10, 99, 0, 12])].into_iter().collect();
+        pod.ports = Ports::new(vec![("http".into(), 12351, Protocol::Tcp)]);
+    };
+    let mut pod = Pod { node: Some("n2".into()), ..Pod::default() };
+    host(&mut pod);
+    let facts = three().put(Key::new("netvitals", "netvitals-host-agent-n2"), pod);
+    let plan = facts.plan("n1");
+    assert_eq!(targets(&plan.nodes), ["n2 10.99.0.12:12351", "n3 10.99.0.13:10250"]);
+}
+
+#[test]
 fn leaving_young_and_virtual_nodes_are_nobodys_target() {
     let changes: [fn(&mut Node); 4] = [
         |node| node.terminating = true,
