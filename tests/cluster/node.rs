@@ -330,6 +330,7 @@ fn configure(make: &Make<'_>, folder: &Path, cgroup: &str) {
 "#
         ),
     );
+    // imageGCHighThresholdPercent: 100 is never: an image that was removed comes back from nowhere.
     let (ca, max_pods) = (make.pki.path("ca.crt"), make.max_pods);
     write(
         "kubelet.yaml",
@@ -346,6 +347,7 @@ clusterDNS: [{DNS_IP}]
 clusterDomain: cluster.local
 resolvConf: {at}/resolv.conf
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+imageGCHighThresholdPercent: 100
 evictionHard: {{memory.available: 50Mi, nodefs.available: "1%", imagefs.available: "1%"}}
 nodeStatusUpdateFrequency: 5s
 readOnlyPort: 0

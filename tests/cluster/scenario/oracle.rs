@@ -63,7 +63,7 @@ pub(super) fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
             all.push((family, vec![of_node()], 0.0));
         }
     }
-    for class in ["missing", "stale"] {
+    for class in ["family", "missing", "node", "orphan", "port", "readiness", "stale"] {
         all.push(("netvitals_endpoint_mismatches", vec![("class", class.to_owned())], 0.0));
     }
     Ok(all)
