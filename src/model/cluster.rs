@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::comparison::Tables;
 use super::lag::Touched;
 use super::{
     Agent, Clock, Comparison, EndpointSlice, Event, Fact, Freshness, Index, Key, Kind, Labels, Lag,
-    Name, Node, Observation, Pod, STALE_AFTER, Service, Settings, Table, Unanswered, Unknown,
+    Name, Observation, Pod, STALE_AFTER, Service, Settings, Table, Unanswered, Unknown,
 };
 
 /// Agents of which none has answered for this long are down.
@@ -132,21 +133,6 @@ impl Cluster {
             .filter_map(|key| slices.get(&key))
     }
 
-    /// Returns the pods that a Service selects, in no order.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn pods_of<'a>(
-        &'a self,
-        key: &'a Key,
-        service: &'a Service,
-    ) -> Result<impl Iterator<Item = (Key, &'a Pod)>, Unanswered> {
-        let pods = self.read::<Pod>()?;
-        let key_of = |name: &Name| Key { namespace: key.namespace.clone(), name: name.clone() };
-        Ok(self.pods_in(pods, key, service).map(move |(name, pod)| (key_of(name), pod)))
-    }
-
     /// Returns the pods that a Service selects as they were last seen, in no order; not for
     /// judging.
     pub(super) fn last_known_pods_of<'a>(
@@ -154,35 +140,31 @@ impl Cluster {
         key: &'a Key,
         service: &'a Service,
     ) -> impl Iterator<Item = (&'a Name, &'a Pod)> {
-        let pods = self.last_known::<Pod>().into_iter();
-        pods.flat_map(move |pods| self.pods_in(pods, key, service))
-    }
-
-    fn pods_in<'a>(
-        &'a self,
-        pods: &'a Table<Pod>,
-        key: &'a Key,
-        service: &'a Service,
-    ) -> impl Iterator<Item = (&'a Name, &'a Pod)> {
         let key_of = |name: &Name| Key { namespace: key.namespace.clone(), name: name.clone() };
+        let pods = self.last_known::<Pod>();
         let names = self.index.pods_of(key, service);
-        names.filter_map(move |name| Some((name, pods.get(&key_of(name))?)))
+        names.filter_map(move |name| Some((name, pods?.get(&key_of(name))?)))
     }
 
-    /// Returns how the slices of a Service differ from its pods.
+    /// Compares the slices of every Service with its pods, and gives `visit` the outcome; a
+    /// namespace that cannot be read comes instead of its Services.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
     pub fn compare<'a>(
         &'a self,
-        key: &'a Key,
-        service: &'a Service,
-    ) -> Result<Comparison<'a>, Unanswered> {
-        let nodes = self.read::<Node>()?;
-        self.read::<Pod>()?;
-        self.read::<EndpointSlice>()?;
-        Ok(Comparison::of(self, key, service, nodes))
+        visit: &mut dyn FnMut(Result<Comparison<'a>, Unknown>),
+    ) -> Result<(), Unanswered> {
+        let tables = Tables {
+            cluster: self,
+            services: self.read()?,
+            pods: self.read()?,
+            slices: self.read()?,
+            nodes: self.read()?,
+        };
+        tables.compare_all(visit);
+        Ok(())
     }
 
     /// Returns the names of the Services that may select `labels`.

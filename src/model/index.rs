@@ -12,8 +12,8 @@ pub struct Index {
     slices: BTreeMap<Key, BTreeSet<Name>>,
     /// By namespace, then by the whole set of labels, of which there are mostly few.
     pods: BTreeMap<Name, HashMap<Labels, BTreeSet<Name>>>,
-    /// By namespace and the first label of the selector.
-    selectors: HashMap<(Name, (Name, Name)), BTreeSet<Name>>,
+    /// By namespace, and by key and value of the first label of the selector.
+    selectors: HashMap<Name, HashMap<Name, HashMap<Name, BTreeSet<Name>>>>,
     /// What changed since it was last taken; `None` while nobody follows.
     pub(super) touched: Option<Vec<Touched>>,
 }
@@ -42,13 +42,14 @@ impl Index {
     /// `labels`: all that may select them, each once.
     pub(super) fn may_select<'a>(
         &'a self,
-        namespace: &'a Name,
+        namespace: &Name,
         labels: &'a Labels,
     ) -> impl Iterator<Item = &'a Name> {
-        let services = |(key, value): (&Name, &Name)| {
-            self.selectors.get(&(namespace.clone(), (key.clone(), value.clone())))
+        let selectors = self.selectors.get(namespace).into_iter();
+        let first = |by_key: &'a HashMap<Name, HashMap<Name, BTreeSet<Name>>>| {
+            labels.iter().filter_map(|(key, value)| by_key.get(key)?.get(value))
         };
-        labels.iter().filter_map(services).flatten()
+        selectors.flat_map(first).flatten()
     }
 
     fn touch(&mut self, touched: impl FnOnce() -> Touched) {
@@ -64,22 +65,30 @@ impl Index {
         self.touch(|| Touched::Service(key.clone()));
         let first = |service: Option<&Service>| {
             let (label, value) = service?.selector.iter().next()?;
-            Some((key.namespace.clone(), (label.clone(), value.clone())))
+            Some((label.clone(), value.clone()))
         };
         let (old, new) = (first(old), first(new));
         if old == new {
             return;
         }
-        if let Some(label) = old
-            && let Some(names) = self.selectors.get_mut(&label)
+        let selectors = self.selectors.entry(key.namespace.clone()).or_default();
+        if let Some((label, value)) = old
+            && let Some(values) = selectors.get_mut(&label)
+            && let Some(names) = values.get_mut(&value)
         {
             names.remove(&key.name);
             if names.is_empty() {
-                self.selectors.remove(&label);
+                values.remove(&value);
+            }
+            if values.is_empty() {
+                selectors.remove(&label);
             }
         }
-        if let Some(label) = new {
-            self.selectors.entry(label).or_default().insert(key.name.clone());
+        if let Some((label, value)) = new {
+            let values = selectors.entry(label).or_default();
+            values.entry(value).or_default().insert(key.name.clone());
+        } else if selectors.is_empty() {
+            self.selectors.remove(&key.namespace);
         }
     }
 

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::mismatch::{Comparison, Place, mismatches};
+use super::comparison::{Comparison, Tables};
+use super::mismatch::{Place, mismatches};
 use super::{
-    Clock, Cluster, EndpointSlice, Key, Labels, Mismatch, Mismatches, Name, Node, Pod, Service,
-    Table,
+    Clock, Cluster, Endpoint, EndpointSlice, Key, Labels, Mismatch, Mismatches, Name, Pod, Service,
 };
 
 /// The upper bounds of the histogram, in seconds.
@@ -103,54 +103,30 @@ pub struct Lagging<'a> {
     pub since: Clock,
 }
 
-/// The tables that are compared.
-#[derive(Clone, Copy)]
-struct Facts<'a> {
-    cluster: &'a Cluster,
-    services: &'a Table<Service>,
-    pods: &'a Table<Pod>,
-    slices: &'a Table<EndpointSlice>,
-    nodes: &'a Table<Node>,
+/// Returns the tables when they are complete.
+fn complete(cluster: &Cluster) -> Option<Tables<'_>> {
+    let tables = Tables {
+        cluster,
+        services: cluster.last_known()?,
+        pods: cluster.last_known()?,
+        slices: cluster.last_known()?,
+        nodes: cluster.last_known()?,
+    };
+    let complete = tables.services.is_complete()
+        && tables.pods.is_complete()
+        && tables.slices.is_complete()
+        && tables.nodes.is_complete();
+    complete.then_some(tables)
 }
 
-impl<'a> Facts<'a> {
-    /// Returns them when they are complete.
-    fn of(cluster: &'a Cluster) -> Option<Self> {
-        let facts = Self {
-            cluster,
-            services: cluster.last_known()?,
-            pods: cluster.last_known()?,
-            slices: cluster.last_known()?,
-            nodes: cluster.last_known()?,
-        };
-        let complete = facts.services.is_complete()
-            && facts.pods.is_complete()
-            && facts.slices.is_complete()
-            && facts.nodes.is_complete();
-        complete.then_some(facts)
-    }
-
-    /// Returns a Service whose slices the controller keeps, when all around it can be read.
-    fn service(&self, key: &'a Key) -> Option<&'a Service> {
-        let namespace = &key.namespace;
-        let readable = self.services.namespace(namespace).is_ok()
-            && self.pods.namespace(namespace).is_ok()
-            && self.slices.namespace(namespace).is_ok();
-        self.services.get(key).filter(|it| readable && it.has_controller())
-    }
-
-    /// Returns how the slices of a Service differ from one of its pods.
-    fn compare(&self, key: &Key, service: &Service, name: &Name) -> Mismatches {
-        let pod = Key { namespace: key.namespace.clone(), name: name.clone() };
-        let place = Place::of(service, self.pods.get(&pod), self.nodes);
-        let slices = self.cluster.last_known_slices_of(key).filter(|slice| slice.managed);
-        let endpoints = slices.flat_map(|slice| slice.endpoints.iter().map(move |it| (slice, it)));
-        mismatches(
-            service,
-            place,
-            endpoints.filter(|(_, it)| it.pod.as_ref().is_some_and(|pod| pod.name == *name)),
-        )
-    }
+/// Returns how the slices of a Service differ from one of its pods.
+fn compare(tables: Tables<'_>, key: &Key, service: &Service, name: &Name) -> Mismatches {
+    let pod = Key { namespace: key.namespace.clone(), name: name.clone() };
+    let place = Place::of(service, tables.pods.get(&pod), |name| tables.is_node(name));
+    let slices = tables.cluster.last_known_slices_of(key).filter(|slice| slice.managed);
+    let endpoints = slices.flat_map(|slice| slice.endpoints.iter().map(move |it| (slice, it)));
+    let is_named = |it: &Endpoint| it.pod.as_ref().is_some_and(|pod| pod.name == *name);
+    mismatches(service, place, endpoints.filter(|(_, it)| is_named(it)))
 }
 
 /// Whether a change of the pod alone explains it: ports, nodes and families follow Services.
@@ -158,6 +134,20 @@ fn lags(found: Mismatches) -> bool {
     [Mismatch::Missing, Mismatch::Stale, Mismatch::Readiness]
         .into_iter()
         .any(|mismatch| found.contains(mismatch))
+}
+
+/// Returns what lags of one Service; what did `before` keeps its time.
+fn lasting(
+    comparison: &Comparison<'_>,
+    before: Option<&BTreeMap<Name, Open>>,
+    now: Clock,
+) -> BTreeMap<Name, Open> {
+    let wrong = comparison.wrong.iter().filter(|(_, found)| lags(*found));
+    let open = |name: &Name| {
+        let known = before.and_then(|before| before.get(name)).copied();
+        known.unwrap_or(Open { since: now, by: By::Other, changed: now })
+    };
+    wrong.map(|(name, _)| ((*name).clone(), open(name))).collect()
 }
 
 impl Lag {
@@ -177,18 +167,18 @@ impl Lag {
     /// Takes in what one event changed. `touched` is `None` when it was not followed, because
     /// some list was under way; returns whether the next one is to be followed.
     pub(super) fn follow(&mut self, cluster: &Cluster, touched: Option<Vec<Touched>>) -> bool {
-        let Some(facts) = Facts::of(cluster) else { return false };
+        let Some(tables) = complete(cluster) else { return false };
         let Some(touched) = touched else {
-            self.begin(facts);
+            self.begin(tables);
             return true;
         };
         for touched in touched {
             match touched {
-                Touched::Service(key) => self.compare_all(facts, &key),
-                Touched::Pod(key, labels) => self.pod(facts, &key, &labels),
+                Touched::Service(key) => self.service(tables, &key),
+                Touched::Pod(key, labels) => self.pod(tables, &key, &labels),
                 Touched::Slice(services, names) => {
                     for key in services {
-                        names.iter().for_each(|name| self.compare(facts, &key, name, By::Slice));
+                        names.iter().for_each(|name| self.compare(tables, &key, name, By::Slice));
                     }
                 }
                 Touched::Unreadable(namespace) => {
@@ -200,7 +190,7 @@ impl Lag {
                     let open: Vec<(Key, Name)> =
                         open.map(|(key, pod)| (key.clone(), pod.clone())).collect();
                     for (key, name) in open {
-                        self.compare(facts, &key, &name, By::Other);
+                        self.compare(tables, &key, &name, By::Other);
                     }
                 }
             }
@@ -209,50 +199,49 @@ impl Lag {
     }
 
     /// Compares everything anew; what was open before keeps its time.
-    fn begin(&mut self, facts: Facts<'_>) {
-        let services = facts.services;
-        self.open.retain(|key, _| services.get(key).is_some());
-        services.iter().for_each(|(key, _)| self.compare_all(facts, key));
+    fn begin(&mut self, tables: Tables<'_>) {
+        let before = std::mem::take(&mut self.open);
+        let now = tables.cluster.now();
+        tables.compare_all(&mut |compared| {
+            if let Ok(it) = compared {
+                let open = lasting(&it, before.get(it.key), now);
+                if !open.is_empty() {
+                    self.open.insert(it.key.clone(), open);
+                }
+            }
+        });
     }
 
     /// Compares all pods of one Service; what was open before keeps its time.
-    fn compare_all(&mut self, facts: Facts<'_>, key: &Key) {
-        let before = self.open.remove(key).unwrap_or_default();
-        let Some(service) = facts.service(key) else { return };
-        let now = facts.cluster.now();
-        let comparison = Comparison::of(facts.cluster, key, service, facts.nodes);
-        let wrong = comparison.wrong.into_iter().filter(|(_, found)| lags(*found));
-        let open = |name: &Name| {
-            let known = before.get(name).copied();
-            known.unwrap_or(Open { since: now, by: By::Other, changed: now })
-        };
-        let after: BTreeMap<Name, Open> =
-            wrong.map(|(name, _)| (name.clone(), open(name))).collect();
-        if !after.is_empty() {
-            self.open.insert(key.clone(), after);
+    fn service(&mut self, tables: Tables<'_>, key: &Key) {
+        let before = self.open.remove(key);
+        let Some(it) = tables.compare_one(key) else { return };
+        let open = lasting(&it, before.as_ref(), tables.cluster.now());
+        if !open.is_empty() {
+            self.open.insert(key.clone(), open);
         }
     }
 
     /// Compares one pod with the slices of every Service that selects or selected it.
-    fn pod(&mut self, facts: Facts<'_>, pod: &Key, labels: &[Labels]) {
+    fn pod(&mut self, tables: Tables<'_>, pod: &Key, labels: &[Labels]) {
         let services: BTreeSet<&Name> = labels
             .iter()
-            .flat_map(|labels| facts.cluster.may_select(&pod.namespace, labels))
+            .flat_map(|labels| tables.cluster.may_select(&pod.namespace, labels))
             .collect();
         for name in services {
             let key = Key { namespace: pod.namespace.clone(), name: name.clone() };
-            self.compare(facts, &key, &pod.name, By::Pod);
+            self.compare(tables, &key, &pod.name, By::Pod);
         }
     }
 
     /// Compares one pod with the slices of one Service, and opens or closes a mismatch.
-    fn compare(&mut self, facts: Facts<'_>, key: &Key, name: &Name, by: By) {
-        let Some(service) = facts.service(key) else {
+    fn compare(&mut self, tables: Tables<'_>, key: &Key, name: &Name, by: By) {
+        let Some(service) = tables.service(key) else {
             self.open.remove(key);
             return;
         };
-        let now = facts.cluster.now();
-        let lags = lags(facts.compare(key, service, name));
+        let now = tables.cluster.now();
+        let lags = lags(compare(tables, key, service, name));
         let known = self.open.get_mut(key).and_then(|pods| pods.get_mut(name));
         let mut observed = None;
         match (known, lags) {

@@ -3,12 +3,9 @@
 //! Follows `staging/src/k8s.io/endpointslice` of Kubernetes 1.36: who is in a slice, with which
 //! conditions, ports and node.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-
 use super::{
-    Cluster, Endpoint, EndpointSlice, IpFamily, Key, Name, Node, Pod, Protocol, Service,
-    ServicePort, Table, TargetPort,
+    Endpoint, EndpointPort, EndpointSlice, IpFamily, Name, Pod, Protocol, Service, ServicePort,
+    TargetPort,
 };
 
 /// One way in which slices differ from what the controller would write.
@@ -96,10 +93,13 @@ pub(super) enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn of(service: &Service, pod: Option<&'a Pod>, nodes: &Table<Node>) -> Self {
+    pub(super) fn of(
+        service: &Service,
+        pod: Option<&'a Pod>,
+        is_node: impl Fn(&Name) -> bool,
+    ) -> Self {
         let Some(pod) = pod.filter(|pod| belongs(service, pod)) else { return Self::Out };
-        let is_known = |name: &Name| nodes.get(&Key::new("", name.clone())).is_some();
-        if service.publishes_not_ready || pod.node.as_ref().is_none_or(is_known) {
+        if service.publishes_not_ready || pod.node.as_ref().is_none_or(is_node) {
             Self::In(pod)
         } else {
             Self::Either
@@ -190,79 +190,10 @@ fn has_ports(slice: &EndpointSlice, service: &Service, pod: &Pod) -> bool {
         .iter()
         .filter_map(|port| Some((&port.name, port_number(port, pod)?, port.protocol)));
     let has = |(name, number, protocol): (&Name, u16, Protocol)| {
-        let same = |it: &super::EndpointPort| {
+        let same = |it: &EndpointPort| {
             it.name == *name && it.port == Some(number) && it.protocol == protocol
         };
         slice.ports.iter().any(same)
     };
     wanted.clone().count() == slice.ports.len() && wanted.into_iter().all(has)
-}
-
-/// A Service's pods and endpoints, side by side.
-#[derive(Debug, Default)]
-pub struct Comparison<'a> {
-    /// The pods that slices have wrong, by name, each with how.
-    pub wrong: Vec<(&'a Name, Mismatches)>,
-    /// Addresses that belong to no pod and name none.
-    pub strangers: Vec<IpAddr>,
-    /// The pods that the Service selects, however they are.
-    pub selected: Vec<&'a Pod>,
-}
-
-/// What is known of one name.
-struct Side<'a> {
-    pod: Option<&'a Pod>,
-    named: Vec<(&'a EndpointSlice, &'a Endpoint)>,
-}
-
-impl<'a> Comparison<'a> {
-    /// Compares what was last known; whether that can be believed is the caller's question.
-    pub(super) fn of(
-        cluster: &'a Cluster,
-        key: &'a Key,
-        service: &'a Service,
-        nodes: &Table<Node>,
-    ) -> Self {
-        let mut sides: HashMap<&Name, Side<'a>> = HashMap::new();
-        let mut comparison = Self::default();
-        for (name, pod) in cluster.last_known_pods_of(key, service) {
-            comparison.selected.push(pod);
-            sides.insert(name, Side { pod: Some(pod), named: Vec::new() });
-        }
-        for slice in cluster.last_known_slices_of(key).filter(|slice| slice.managed) {
-            for endpoint in &slice.endpoints {
-                let name = match (&endpoint.pod, endpoint.address) {
-                    (Some(pod), _) => &pod.name,
-                    (None, None) => continue,
-                    (None, Some(address)) => {
-                        let has = |side: &Side<'_>| {
-                            side.pod.is_some_and(|pod| pod.addresses.contains(&address))
-                        };
-                        // Rare: the controller names the pod of each address.
-                        match sides.iter().find(|(_, side)| has(side)) {
-                            Some((name, _)) => *name,
-                            None => {
-                                comparison.strangers.push(address);
-                                continue;
-                            }
-                        }
-                    }
-                };
-                let side =
-                    sides.entry(name).or_insert_with(|| Side { pod: None, named: Vec::new() });
-                side.named.push((slice, endpoint));
-            }
-        }
-        for (name, side) in sides {
-            let place = Place::of(service, side.pod, nodes);
-            let found = mismatches(service, place, side.named.into_iter());
-            if !found.is_empty() {
-                comparison.wrong.push((name, found));
-            }
-        }
-        comparison.wrong.sort_unstable_by_key(|(name, _)| *name);
-        comparison.strangers.sort_unstable();
-        comparison.strangers.dedup();
-        comparison
-    }
 }

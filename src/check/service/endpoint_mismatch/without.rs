@@ -2,7 +2,9 @@
 
 use super::{NO_PORT, NONE_READY};
 use crate::check::{Finding, Output};
-use crate::model::{Fact, Key, Object, Pod, Service, ServicePort, gets_traffic, port_number};
+use crate::model::{
+    Comparison, Fact, Object, Pod, Service, ServicePort, gets_traffic, port_number,
+};
 
 /// Why a Service has nothing to send to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,13 +28,14 @@ impl Reason {
         }
     }
 
-    pub(super) fn of(service: &Service, selected: &[&Pod]) -> Option<Self> {
-        if selected.iter().all(|pod| pod.ended) {
+    pub(super) fn of(comparison: &Comparison<'_>) -> Option<Self> {
+        let mut pods = comparison.selected.iter().map(|(_, pod)| *pod).filter(|pod| !pod.ended);
+        if pods.clone().next().is_none() {
             Some(Self::NoPods)
-        } else if !selected.iter().any(|pod| is_ready(service, pod)) {
+        } else if !pods.any(|pod| is_ready(comparison.service, pod)) {
             Some(Self::NoneReady)
         } else {
-            lost_port(service, selected).map(|_| Self::NoPort)
+            lost_port(comparison).map(|_| Self::NoPort)
         }
     }
 }
@@ -42,33 +45,29 @@ fn is_ready(service: &Service, pod: &Pod) -> bool {
 }
 
 /// Returns the first port that no ready pod has.
-fn lost_port<'a>(service: &'a Service, selected: &[&Pod]) -> Option<&'a ServicePort> {
+fn lost_port<'a>(comparison: &Comparison<'a>) -> Option<&'a ServicePort> {
+    let service = comparison.service;
     let has =
         |pod: &Pod, port: &ServicePort| is_ready(service, pod) && port_number(port, pod).is_some();
-    service.ports.iter().find(|port| !selected.iter().any(|pod| has(pod, port)))
+    let all = &comparison.selected;
+    service.ports.iter().find(|port| !all.iter().any(|(_, pod)| has(pod, port)))
 }
 
-pub(super) fn tell(
-    out: &mut Output,
-    key: &Key,
-    reason: Reason,
-    service: &Service,
-    selected: &[&Pod],
-) {
+pub(super) fn tell(out: &mut Output, reason: Reason, comparison: &Comparison<'_>) {
     let (code, message) = match reason {
         Reason::NoPods => return,
         Reason::NoneReady => {
-            let count = selected.iter().filter(|pod| !pod.ended).count();
+            let count = comparison.selected.iter().filter(|(_, pod)| !pod.ended).count();
             let words = "of the pods that it selects is ready: look at their readiness probes";
             (&NONE_READY, format!("none of {count} {words}"))
         }
         Reason::NoPort => {
-            let port = lost_port(service, selected).map_or(0, |port| port.port);
+            let port = lost_port(comparison).map_or(0, |port| port.port);
             let words = "points at a name that no container port of its ready pods has: look at \
                          its targetPort";
             (&NO_PORT, format!("port {port} {words}"))
         }
     };
-    let subject = Object { kind: Service::KIND, key: key.clone() };
+    let subject = Object { kind: Service::KIND, key: comparison.key.clone() };
     out.finding(Finding { code, subject, node: None, message });
 }

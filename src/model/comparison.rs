@@ -1,0 +1,173 @@
+//! The pods and the endpoints of Services, side by side.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::mismatch::{Place, mismatches};
+use super::{
+    Cluster, Endpoint, EndpointSlice, Key, Labels, Mismatches, Name, Node, Pod, Service, Table,
+    Unknown,
+};
+
+/// What is known of one Service whose endpoints are the controller's.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    /// The Service's key.
+    pub key: &'a Key,
+    /// The Service.
+    pub service: &'a Service,
+    /// The pods that slices have wrong, by name, each with how.
+    pub wrong: Vec<(&'a Name, Mismatches)>,
+    /// Addresses that belong to no pod and name none.
+    pub strangers: Vec<IpAddr>,
+    /// The pods that the Service selects, however they are, by name.
+    pub selected: Vec<(&'a Name, &'a Pod)>,
+}
+
+/// The tables that are compared; whether they can be believed is the caller's question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tables<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) services: &'a Table<Service>,
+    pub(super) pods: &'a Table<Pod>,
+    pub(super) slices: &'a Table<EndpointSlice>,
+    pub(super) nodes: &'a Table<Node>,
+}
+
+impl<'a> Tables<'a> {
+    /// Compares every Service, and gives a namespace that cannot be read instead of those in it.
+    ///
+    /// Namespace by namespace, because each pod is looked at once and none is searched for.
+    pub(super) fn compare_all(self, visit: &mut dyn FnMut(Result<Comparison<'a>, Unknown>)) {
+        let nodes: HashSet<&Name> = self.nodes.iter().map(|(key, _)| &key.name).collect();
+        let mut services =
+            self.services.iter().filter(|(_, service)| service.has_controller()).peekable();
+        while let Some((Key { namespace, .. }, _)) = services.peek() {
+            let mut here = Vec::new();
+            while let Some(next) = services.next_if(|(key, _)| key.namespace == *namespace) {
+                here.push(next);
+            }
+            match self.pods_of_each(namespace, &here) {
+                Err(why) => visit(Err(why)),
+                Ok(selected) => {
+                    for ((key, service), selected) in here.into_iter().zip(selected) {
+                        let is_node = |name: &Name| nodes.contains(name);
+                        visit(Ok(self.compare(key, service, selected, is_node)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the pods that each of the Services of one namespace selects.
+    fn pods_of_each(
+        self,
+        namespace: &'a Name,
+        services: &[(&'a Key, &'a Service)],
+    ) -> Result<Vec<Vec<(&'a Name, &'a Pod)>>, Unknown> {
+        self.slices.namespace(namespace).map(|_| ())?;
+        let places: HashMap<&Name, usize> =
+            services.iter().enumerate().map(|(at, (key, _))| (&key.name, at)).collect();
+        let mut selected = vec![Vec::new(); services.len()];
+        // The pods of a workload mostly share their labels, and come one after the other.
+        let mut last: Option<(&Labels, Vec<usize>)> = None;
+        for (key, pod) in self.pods.namespace(namespace)? {
+            if last.as_ref().is_none_or(|(labels, _)| **labels != pod.labels) {
+                let selecting = self.cluster.may_select(namespace, &pod.labels);
+                let selecting = selecting.filter_map(|name| places.get(name).copied());
+                let selects = |at: &usize| services[*at].1.selects(pod);
+                last = Some((&pod.labels, selecting.filter(selects).collect()));
+            }
+            for at in last.iter().flat_map(|(_, places)| places) {
+                selected[*at].push((&key.name, pod));
+            }
+        }
+        Ok(selected)
+    }
+
+    /// Compares one Service, as [`compare_all`](Self::compare_all) does; none when its namespace
+    /// cannot be read or its endpoints are somebody else's.
+    pub(super) fn compare_one(self, key: &'a Key) -> Option<Comparison<'a>> {
+        let service = self.service(key)?;
+        let mut selected: Vec<_> = self.cluster.last_known_pods_of(key, service).collect();
+        selected.sort_unstable_by_key(|(name, _)| *name);
+        Some(self.compare(key, service, selected, |name| self.is_node(name)))
+    }
+
+    /// Returns a Service whose slices the controller keeps, when all around it can be read.
+    pub(super) fn service(self, key: &Key) -> Option<&'a Service> {
+        let readable = self.services.namespace(&key.namespace).is_ok()
+            && self.pods.namespace(&key.namespace).is_ok()
+            && self.slices.namespace(&key.namespace).is_ok();
+        self.services.get(key).filter(|service| readable && service.has_controller())
+    }
+
+    /// Whether there is a Node of that name.
+    pub(super) fn is_node(self, name: &Name) -> bool {
+        self.nodes.get(&Key::new("", name.clone())).is_some()
+    }
+
+    fn compare(
+        self,
+        key: &'a Key,
+        service: &'a Service,
+        selected: Vec<(&'a Name, &'a Pod)>,
+        is_node: impl Fn(&Name) -> bool,
+    ) -> Comparison<'a> {
+        let mut sides: HashMap<&Name, Side<'a>> = HashMap::with_capacity(selected.len());
+        sides.extend(selected.iter().map(|(name, pod)| (*name, Side::of(pod))));
+        let mut strangers = Vec::new();
+        for slice in self.cluster.last_known_slices_of(key).filter(|slice| slice.managed) {
+            for endpoint in &slice.endpoints {
+                let name = match (&endpoint.pod, endpoint.address) {
+                    (Some(pod), _) => &pod.name,
+                    (None, None) => continue,
+                    // Rare: the controller names the pod of each address.
+                    (None, Some(address)) => {
+                        let has = |(_, pod): &&(&Name, &Pod)| pod.addresses.contains(&address);
+                        let Some((name, _)) = selected.iter().find(has) else {
+                            strangers.push(address);
+                            continue;
+                        };
+                        name
+                    }
+                };
+                sides.entry(name).or_default().name(slice, endpoint);
+            }
+        }
+        let mut wrong = Vec::new();
+        for (name, Side { pod, named, others }) in sides {
+            let place = Place::of(service, pod, &is_node);
+            let found = mismatches(service, place, named.into_iter().chain(others));
+            if !found.is_empty() {
+                wrong.push((name, found));
+            }
+        }
+        wrong.sort_unstable_by_key(|(name, _)| *name);
+        strangers.sort_unstable();
+        strangers.dedup();
+        Comparison { key, service, wrong, strangers, selected }
+    }
+}
+
+/// What is known of one name.
+#[derive(Default)]
+struct Side<'a> {
+    pod: Option<&'a Pod>,
+    /// The endpoint that names it; mostly there is one.
+    named: Option<(&'a EndpointSlice, &'a Endpoint)>,
+    others: Vec<(&'a EndpointSlice, &'a Endpoint)>,
+}
+
+impl<'a> Side<'a> {
+    fn of(pod: &'a Pod) -> Self {
+        Self { pod: Some(pod), ..Self::default() }
+    }
+
+    fn name(&mut self, slice: &'a EndpointSlice, endpoint: &'a Endpoint) {
+        match self.named {
+            None => self.named = Some((slice, endpoint)),
+            Some(_) => self.others.push((slice, endpoint)),
+        }
+    }
+}
