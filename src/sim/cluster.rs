@@ -37,11 +37,12 @@ pub struct Cluster {
     api: Api,
     agents: Vec<AgentPod>,
     cluster_role: SocketAddr,
-    folder: TempDir,
+    /// It goes away with `counting`, which writes there to the last.
+    folder: PathBuf,
     listening: Vec<Listening>,
     _dns: Vec<Server>,
     serving: AbortOnDropHandle<io::Result<()>>,
-    _counting: AbortOnDropHandle<()>,
+    counting: AbortOnDropHandle<()>,
     /// Its claim on addresses is the last thing to go.
     world: World,
 }
@@ -89,7 +90,9 @@ impl Cluster {
         for object in world.objects(&created) {
             api.put(object)?;
         }
-        let folder = TempDir::with_prefix("netvitals-demo-")?;
+        let folder = TempDir::with_prefix("netvitals-demo-").map_err(|error| {
+            io::Error::other(format!("{error}; name a folder for temporary files in TMPDIR"))
+        })?;
         write_resolv_conf(&world, folder.path())?;
         write_kubeconfig(&world, folder.path())?;
         let mut cluster = Self {
@@ -98,8 +101,8 @@ impl Cluster {
             listening: listen(&world).await?,
             _dns: dns(&world, &api).await?,
             serving: serve(&world, &api)?,
-            _counting: count(&world, folder.path())?,
-            folder,
+            folder: folder.path().to_owned(),
+            counting: count(&world, folder)?,
             api,
             world,
         };
@@ -119,14 +122,14 @@ impl Cluster {
 
     /// Returns a kubeconfig for the API; nobody has to say who they are.
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join(KUBECONFIG)
+        self.folder.join(KUBECONFIG)
     }
 
     /// Returns the resolver's configuration of every pod; its server's port is [`dns_port`].
     ///
     /// [`dns_port`]: Self::dns_port
     pub fn resolv_conf(&self) -> PathBuf {
-        self.folder.path().join(RESOLV_CONF)
+        self.folder.join(RESOLV_CONF)
     }
 
     /// Returns the port of the cluster's DNS, which is not 53: that one needs a privilege.
@@ -145,13 +148,18 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits for the API to end, which it does with the `stop` of [`start`](Self::start).
+    /// Waits for the API to end, which it does with the `stop` of [`start`](Self::start), and
+    /// takes everything away.
     ///
     /// # Errors
     ///
-    /// Returns what its listener said.
-    pub async fn ended(&mut self) -> io::Result<()> {
-        (&mut self.serving).await.map_err(io::Error::other)?
+    /// Returns what the API's listener said.
+    pub async fn end(self) -> io::Result<()> {
+        let ended = self.serving.await.map_err(io::Error::other)?;
+        self.counting.abort();
+        // Cancelled, as it was told.
+        _ = self.counting.await;
+        ended
     }
 
     /// Finds the pods of netvitals' own, where the real roles listen.
@@ -172,7 +180,7 @@ impl Cluster {
                 node: node.name.clone(),
                 host: pod.host_network,
                 listener: listener.map_err(|error| super::cannot_listen(address, &error))?,
-                cgroup_root: cgroup_root(self.folder.path(), &node.name),
+                cgroup_root: cgroup_root(&self.folder, &node.name),
             });
         }
         Ok(())
@@ -276,12 +284,12 @@ fn serve(world: &World, api: &Api) -> io::Result<AbortOnDropHandle<io::Result<()
 }
 
 /// Makes the control groups of the nodes and of the DNS pods on them, and lets them count.
-fn count(world: &World, folder: &Path) -> io::Result<AbortOnDropHandle<()>> {
+fn count(world: &World, folder: TempDir) -> io::Result<AbortOnDropHandle<()>> {
     let mut groups = Vec::new();
     for (at, node) in world.nodes.iter().enumerate() {
         // Both versions are read by somebody.
         let version = if at == 0 { Version::V1 } else { Version::V2 };
-        let root = cgroup_root(folder, &node.name);
+        let root = cgroup_root(folder.path(), &node.name);
         version.prepare(&root)?;
         let here = |pod: &&Pod| world.node_of(pod).is_some_and(|it| it.name == node.name);
         for pod in world.pods.iter().filter(here).filter(|pod| is_dns(&pod.labels)) {
@@ -291,6 +299,7 @@ fn count(world: &World, folder: &Path) -> io::Result<AbortOnDropHandle<()>> {
     }
     let start = Instant::now();
     Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        let _folder = folder;
         let mut tick = tokio::time::interval(COUNTING);
         loop {
             tick.tick().await;

@@ -130,13 +130,27 @@ impl Replica {
     }
 }
 
-/// Spreads 0, 1, 2, … over 0 to 1, so that every run of them hits every share evenly.
+/// Queries in a row of which every share has its part.
+const BLOCK: u64 = 10;
+
+/// Spreads 0, 1, 2, … over 0 to 1: each block evenly, and in an order of its own.
 ///
-/// Multiples of the golden ratio do so even when only every other, or every third, is looked
-/// at: queries of one agent among three do not all fail.
+/// A regular order would not do: clients that ask in turn would each hit the same part of it,
+/// and all queries of one of them would fail.
 fn spread(count: u64) -> f64 {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    count.wrapping_mul(GOLDEN) as f64 / (u64::MAX as f64 + 1.0)
+    let first = count - count % BLOCK;
+    let own = shuffled(count);
+    let rank = (first..first + BLOCK).filter(|other| shuffled(*other) < own).count();
+    let within = shuffled(own) as f64 / (u64::MAX as f64 + 1.0);
+    (rank as f64 + within) / BLOCK as f64
+}
+
+/// Returns a number that looks random, and no two the same (the finalizer of splitmix64).
+fn shuffled(number: u64) -> u64 {
+    let mut it = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    it = (it ^ (it >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    it = (it ^ (it >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    it ^ (it >> 31)
 }
 
 /// Listens for replicas until it is dropped.

@@ -70,8 +70,11 @@ async fn a_healthy_cluster_answers_wherever_its_objects_say() {
     let target = cluster_ip(&cluster, "cart").await;
     cluster.place_cluster_role(target).await.unwrap();
     assert!(answers(cluster.cluster_role).await);
+    let folder = cluster.resolv_conf().parent().unwrap().to_owned();
+    assert!(folder.exists());
     stop.cancel();
-    cluster.ended().await.unwrap();
+    cluster.end().await.unwrap();
+    assert!(!folder.exists());
 }
 
 #[tokio::test]
