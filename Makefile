@@ -18,7 +18,6 @@ run: ## a simulated cluster and the real roles against it; no Kubernetes needed 
 lint: ## form, clippy, and the dependencies that are banned
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
-	cargo clippy --quiet --test e2e -- -D warnings
 	cargo test --quiet --test dependencies
 
 test: ## everything that needs neither root nor Go
@@ -43,7 +42,7 @@ image: ## the static binary that ships
 	  cargo build --quiet --release --target $(TARGET) --features jemalloc --bin netvitals
 
 bench: ## memory and CPU figures, as a table
-	cargo bench
+	cargo bench --quiet --features jemalloc --bench vitals
 
 clean: ## remove what was built here; the cache of tools stays
 	cargo clean

@@ -16,6 +16,8 @@ pub(crate) enum Component {
     ApiServer,
     /// kube-controller-manager.
     ControllerManager,
+    /// kube-scheduler.
+    Scheduler,
 }
 
 /// What of it a test may choose.
@@ -88,6 +90,7 @@ impl ControlPlane {
         match component {
             Component::ApiServer => &self.api_server,
             Component::ControllerManager => &self.controller_manager,
+            Component::Scheduler => &self.scheduler,
         }
     }
 
