@@ -18,6 +18,7 @@ run: ## a simulated cluster and the real roles against it; no Kubernetes needed 
 lint: ## form, clippy, and the dependencies that are banned
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --test e2e -- -D warnings
 	cargo test --quiet --test dependencies
 
 test: ## everything that needs neither root nor Go

@@ -124,11 +124,6 @@ impl Api {
             assert!(error.contains("NotFound") || error.contains("not found"), "{error}");
         }
     }
-
-    /// A client of kube, and the runtime that it needs.
-    pub(crate) fn parts(&self) -> (&Client, &Runtime) {
-        (&self.client, &self.runtime)
-    }
 }
 
 /// The status of an object's condition, empty where it has none of that type.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use kube::Client;
 use serde_json::Value;
 
 use crate::api::{self, Api};
@@ -134,11 +133,6 @@ impl Cluster {
     /// The API, as an administrator.
     pub(crate) fn api(&self) -> &Api {
         &self.api
-    }
-
-    /// A client of kube, as an administrator.
-    pub(crate) fn client(&self) -> Client {
-        self.api.parts().0.clone()
     }
 
     /// A node by name.

@@ -16,8 +16,6 @@ pub(crate) enum Component {
     ApiServer,
     /// kube-controller-manager.
     ControllerManager,
-    /// kube-scheduler.
-    Scheduler,
 }
 
 /// What of it a test may choose.
@@ -90,7 +88,6 @@ impl ControlPlane {
         match component {
             Component::ApiServer => &self.api_server,
             Component::ControllerManager => &self.controller_manager,
-            Component::Scheduler => &self.scheduler,
         }
     }
 

@@ -88,18 +88,6 @@ scrape_configs:
         self.get(&format!("/api/v1/query?query={}", web::escaped(expression)))
     }
 
-    /// The only value of an expression now.
-    ///
-    /// # Errors
-    ///
-    /// Fails where it has none, or more.
-    pub(crate) fn value(&self, expression: &str) -> Result<f64, String> {
-        match self.query(expression)?.as_slice() {
-            [(_, value)] => Ok(*value),
-            other => Err(format!("{expression}: {other:?}")),
-        }
-    }
-
     /// The alerts that fire, each by name and labels.
     ///
     /// # Errors
@@ -158,9 +146,9 @@ scrape_configs:
         });
     }
 
-    /// Its program.
-    pub(crate) fn program(&self) -> &Program {
-        &self.program
+    /// Says that it ended, if it did.
+    pub(crate) fn ended(&self) -> Option<String> {
+        self.program.ended()
     }
 
     fn get(&self, path: &str) -> Result<Value, String> {

@@ -49,11 +49,6 @@ impl Program {
         *child = Some(started.unwrap_or_else(|error| panic!("{}: {error}", self.argv[0])));
     }
 
-    /// Its name, as in its log's.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Says why it ended, if it did by itself.
     pub(crate) fn ended(&self) -> Option<String> {
         let mut child = self.child.lock().expect("no holder panics");

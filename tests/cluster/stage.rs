@@ -65,6 +65,11 @@ impl Stage {
         self.healthy(secs(180));
     }
 
+    /// Says which program ended that nobody stopped.
+    pub(crate) fn broken(&self) -> Option<String> {
+        self.cluster.broken().or_else(|| self.monitor.get()?.ended())
+    }
+
     /// The Prometheus of the lab, with the shipped alerts at a quicker pace.
     pub(crate) fn monitor(&self) -> &Monitor {
         self.monitor.get_or_init(|| {

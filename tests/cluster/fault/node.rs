@@ -29,7 +29,7 @@ impl Node {
     }
 
     /// Drops `percent` of what it and its pods send to another node and that one's pods.
-    pub(crate) fn drop_to<'a>(&'a self, other: &Node, pod_cidr: &str, percent: u8) -> Fault<'a> {
+    pub(crate) fn drop_to<'a>(&'a self, other: &Self, pod_cidr: &str, percent: u8) -> Fault<'a> {
         rules::drop(self, &BOTH, &format!("-d {}", other.ip), percent).and(rules::drop(
             self,
             &BOTH,
