@@ -69,13 +69,18 @@ impl Node {
         })
     }
 
-    /// Drops what it and its pods ask of any DNS server.
+    /// Drops what it and its pods ask of any DNS server; what others ask of a replica on it goes through.
     pub(crate) fn drop_dns(&self) -> Fault<'_> {
-        rules::drop(self, &BOTH, "-p udp --dport 53", 100).and(rules::drop(
-            self,
-            &BOTH,
-            "-p tcp --dport 53",
-            100,
-        ))
+        let drops = ["udp", "tcp"].map(|protocol| {
+            let asks = format!("-p {protocol} --dport 53");
+            rules::drop(self, &["FORWARD"], &format!("! -i eth0 {asks}"), 100).and(rules::drop(
+                self,
+                &["OUTPUT"],
+                &asks,
+                100,
+            ))
+        });
+        let [udp, tcp] = drops;
+        udp.and(tcp)
     }
 }
