@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 use crate::log::{Form, Level};
 use crate::model::{Agent, Settings, Vantage};
 use crate::role::{self, agent, cluster};
-use crate::setting::{Address, Named, Period, Url};
+use crate::setting::{Address, Named, Period, Service, Url};
 use sources::Sources;
 
 /// The vital signs of a Kubernetes cluster's network: what is broken, where, and what to do.
@@ -74,10 +74,20 @@ struct AgentArgs {
     vantage: Vantage,
     /// Where the cluster role serves the plan, as http://host:port; may be given more than once.
     ///
-    /// Without it, the Service netvitals-cluster of --namespace is asked: first by the address
-    /// that Kubernetes puts into the environment, then by its DNS name.
+    /// Without it, the Service --cluster-service is asked.
     #[arg(long, env = "NETVITALS_CLUSTER_URL", value_delimiter = ',', value_name = "URL")]
     cluster_url: Vec<Url>,
+    /// The Service of --namespace behind which the cluster role serves the plan.
+    ///
+    /// It is asked first by the address that Kubernetes puts into the environment of pods that
+    /// are younger than the Service, then by its DNS name and this port.
+    #[arg(
+        long,
+        env = "NETVITALS_CLUSTER_SERVICE",
+        default_value = "netvitals-cluster:12350",
+        value_name = "NAME:PORT"
+    )]
+    cluster_service: Service,
     /// The namespace of netvitals itself.
     #[arg(long, env = "NETVITALS_NAMESPACE", default_value = "netvitals")]
     namespace: String,
@@ -240,6 +250,7 @@ impl AgentArgs {
         from.fill("node_name", &mut self.node_name, file.node_name.map(Some));
         from.fill("vantage", &mut self.vantage, file.vantage);
         from.fill("cluster_url", &mut self.cluster_url, file.cluster_url);
+        from.fill("cluster_service", &mut self.cluster_service, file.cluster_service);
         from.fill("namespace", &mut self.namespace, file.namespace);
         from.fill("resolv_conf", &mut self.resolv_conf, file.resolv_conf);
         from.fill("cgroup_root", &mut self.cgroup_root, file.cgroup_root);
@@ -262,7 +273,7 @@ impl AgentArgs {
         from.within("reach_window", self.reach_window, 2 * self.reach_interval.0, HOUR)?;
         let mut cluster_urls: Vec<String> = self.cluster_url.into_iter().map(|url| url.0).collect();
         if cluster_urls.is_empty() {
-            cluster_urls = service_urls(&self.namespace, &env);
+            cluster_urls = service_urls(&self.cluster_service, &self.namespace, &env);
         }
         let agent = Agent { node: node.into(), vantage: self.vantage };
         Ok(self.common.command(Run::Agent(agent::Options {
@@ -328,14 +339,21 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Where the cluster role is within Kubernetes, the way that needs no DNS first.
-fn service_urls(namespace: &str, env: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let host = env("NETVITALS_CLUSTER_SERVICE_HOST");
-    let port = env("NETVITALS_CLUSTER_SERVICE_PORT");
-    let by_address = host.zip(port).map(|(host, port)| match host.contains(':') {
+fn service_urls(
+    service: &Service,
+    namespace: &str,
+    env: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let Service { name, port } = service;
+    // As the kubelet makes environment names of a Service's.
+    let variable = name.to_uppercase().replace('-', "_");
+    let host = env(&format!("{variable}_SERVICE_HOST"));
+    let given = env(&format!("{variable}_SERVICE_PORT"));
+    let by_address = host.zip(given).map(|(host, port)| match host.contains(':') {
         true => format!("http://[{host}]:{port}"),
         false => format!("http://{host}:{port}"),
     });
-    let by_name = format!("http://netvitals-cluster.{namespace}.svc:12350");
+    let by_name = format!("http://{name}.{namespace}.svc:{port}");
     by_address.into_iter().chain([by_name]).collect()
 }
 

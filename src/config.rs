@@ -8,7 +8,7 @@ use serde_saphyr::{Error, Location, Spanned};
 
 use crate::log::{Form, Level};
 use crate::model::Vantage;
-use crate::setting::{Address, Named, Period, Url};
+use crate::setting::{Address, Named, Period, Service, Url};
 
 /// What a file says; one file may serve every role.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub vantage: Option<Vantage>,
     /// `--cluster-url`
     pub cluster_url: Option<Vec<Url>>,
+    /// `--cluster-service`
+    pub cluster_service: Option<Service>,
     /// `--resolv-conf`
     pub resolv_conf: Option<PathBuf>,
     /// `--cgroup-root`

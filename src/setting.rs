@@ -43,6 +43,16 @@ pub struct Url(pub String);
 #[serde(try_from = "String")]
 pub struct Named(pub Key);
 
+/// A Service of the own namespace, and its port: `netvitals-cluster:12350`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Service {
+    /// The Service's name.
+    pub name: String,
+    /// The port on which it is asked by its name.
+    pub port: u16,
+}
+
 /// What was written in the place of a value, and what should be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Misread(String);
@@ -159,6 +169,33 @@ impl FromStr for Named {
     }
 }
 
+impl FromStr for Service {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let parts = text.split_once(':').and_then(|(name, port)| {
+            let port = port.parse().ok().filter(|port| *port != 0)?;
+            // A label of RFC 1035, as Kubernetes asks of a Service's name.
+            let plain =
+                |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+            let begins = name.starts_with(|char: char| char.is_ascii_lowercase());
+            let sound = begins && name.chars().all(plain) && !name.ends_with('-');
+            (sound && name.len() <= 63).then(|| Self { name: name.to_owned(), port })
+        });
+        parts.ok_or_else(|| {
+            Misread(format!(
+                "{text:?} is no Service with its port: write name:port, as netvitals-cluster:12350"
+            ))
+        })
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.port)
+    }
+}
+
 /// What serde asks for where [`FromStr`] is there already.
 macro_rules! from_text {
     ($($of:ty),*) => {$(
@@ -172,7 +209,7 @@ macro_rules! from_text {
     )*};
 }
 
-from_text!(Address, Period, Url, Named);
+from_text!(Address, Period, Url, Named, Service);
 
 #[cfg(test)]
 mod tests {
@@ -235,6 +272,36 @@ mod tests {
         assert_eq!("a/b".parse::<Named>().unwrap().0, Key::new("a", "b"));
         for text in ["", "b", "/b", "a/", "a/b/c", "a/b c"] {
             assert!(text.parse::<Named>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_service_needs_its_port_and_a_name_that_kubernetes_takes() {
+        let longest = "a".repeat(63);
+        for name in ["netvitals-cluster", "a", "a0", &longest] {
+            let text = format!("{name}:12350");
+            let service: Service = text.parse().unwrap();
+            assert_eq!((&*service.name, service.port), (name, 12350));
+            assert_eq!(service.to_string(), text);
+        }
+        for text in [
+            "",
+            "a",
+            "a:",
+            ":1",
+            "a:0",
+            "a:65536",
+            "a:b",
+            "A:1",
+            "a.b:1",
+            "0a:1",
+            "-a:1",
+            "a-:1",
+            "a_b:1",
+            "http://a:1",
+            &format!("{longest}a:1"),
+        ] {
+            assert!(text.parse::<Service>().is_err(), "{text}");
         }
     }
 }

@@ -86,16 +86,33 @@ fn an_empty_daemonset_is_none() {
 
 #[test]
 fn the_cluster_role_is_found_by_address_and_then_by_name() {
-    let urls = |host: &'static str| {
-        service_urls("monitoring", move |name| match name {
+    let urls = |service: &str, host: &'static str| {
+        service_urls(&service.parse().unwrap(), "monitoring", move |name| match name {
             "NETVITALS_CLUSTER_SERVICE_HOST" => Some(host.to_owned()),
             "NETVITALS_CLUSTER_SERVICE_PORT" => Some("12350".to_owned()),
+            "MY_RELEASE_0_SERVICE_HOST" => Some("10.96.0.8".to_owned()),
+            "MY_RELEASE_0_SERVICE_PORT" => Some("80".to_owned()),
             _ => None,
         })
     };
+    let default = "netvitals-cluster:12350";
     let name = "http://netvitals-cluster.monitoring.svc:12350";
-    assert_eq!(urls("10.96.0.7"), ["http://10.96.0.7:12350", name]);
-    assert_eq!(urls("fd00::7"), ["http://[fd00::7]:12350", name]);
+    assert_eq!(urls(default, "10.96.0.7"), ["http://10.96.0.7:12350", name]);
+    assert_eq!(urls(default, "fd00::7"), ["http://[fd00::7]:12350", name]);
+    let name = "http://my-release-0.monitoring.svc:81";
+    assert_eq!(urls("my-release-0:81", ""), ["http://10.96.0.8:80", name]);
+    assert_eq!(urls("other:1", ""), ["http://other.monitoring.svc:1"]);
+}
+
+#[test]
+fn the_cluster_roles_service_may_have_another_name() {
+    let line = ["--cluster-service=vitals-cluster:80", "--namespace=monitoring"];
+    assert_eq!(agent(&line).cluster_urls, ["http://vitals-cluster.monitoring.svc:80"]);
+    let file = file("cluster_service: vitals:81\n");
+    let path = format!("--config.file={}", file.path().display());
+    assert_eq!(agent(&[&path]).cluster_urls, ["http://vitals.netvitals.svc:81"]);
+    let line = ["--cluster-service=vitals:80", "--cluster-url=http://a:1"];
+    assert_eq!(agent(&line).cluster_urls, ["http://a:1"], "a URL says more");
 }
 
 #[test]
@@ -146,6 +163,7 @@ fn what_is_unknown_is_refused() {
         (["agent", "--node-nam=n"], ErrorKind::UnknownArgument),
         (["cluster", "--node-name=n"], ErrorKind::UnknownArgument),
         (["cluster", "--dns-service=kube-dns"], ErrorKind::ValueValidation),
+        (["agent", "--cluster-service=netvitals"], ErrorKind::ValueValidation),
         (["agent", "--vantage=moon"], ErrorKind::InvalidValue),
         (["walk", "--help"], ErrorKind::InvalidSubcommand),
     ] {
