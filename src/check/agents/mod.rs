@@ -52,6 +52,9 @@ static LAST: Family<2> = Family::gauge(
     ["node", "vantage"],
 );
 
+/// The label that says what an object is part of.
+const NAME: &str = "app.kubernetes.io/name";
+
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let settings = cluster.settings();
     if (&settings.agents, &settings.host_agents, settings.named_agents) == (&None, &None, 0) {
@@ -228,11 +231,18 @@ fn restricted(cluster: &Cluster, out: &mut Output) {
         Err(why) => return out.gap("policies", why),
     };
     let pods = cluster.last_known::<Pod>().into_iter();
+    let pods = pods.flat_map(|pods| pods.last_known_namespace(namespace)).map(|(_, pod)| pod);
+    let pods: Vec<&Pod> = pods.filter(|pod| !pod.ended).collect();
+    // The installation may have another name than netvitals; the agents say which.
+    let agents = pods.iter().filter(|pod| roster::agent(cluster, pod).is_some());
+    let names: BTreeSet<&Name> = agents.filter_map(|pod| pod.labels.get(NAME)).collect();
+    let is_own = |labels: &Labels| {
+        let name = labels.get(NAME);
+        name.is_some_and(|name| **name == *"netvitals" || names.contains(name))
+    };
     // A policy does nothing to a pod on the node's own network.
-    let own: Vec<(&Key, &Pod)> = pods
-        .flat_map(|pods| pods.last_known_namespace(namespace))
-        .filter(|(_, pod)| !pod.host_network && !pod.ended && is_own(&pod.labels))
-        .collect();
+    let own = pods.iter().filter(|pod| !pod.host_network && is_own(&pod.labels));
+    let own: Vec<&Labels> = own.map(|pod| &pod.labels).collect();
     for (key, policy) in policies {
         let direction = match (policy.restricts_ingress, policy.restricts_egress) {
             (true, true) => "ingress and egress",
@@ -240,7 +250,7 @@ fn restricted(cluster: &Cluster, out: &mut Output) {
             (false, true) => "egress",
             (false, false) => continue,
         };
-        let selected = own.iter().filter(|(_, pod)| policy.selector.matches(&pod.labels)).count();
+        let selected = own.iter().filter(|labels| policy.selector.matches(labels)).count();
         if selected == 0 || is_own(&policy.labels) {
             continue;
         }
@@ -255,8 +265,4 @@ fn restricted(cluster: &Cluster, out: &mut Output) {
 fn on(code: &'static Code, node: &Name, message: String) -> Finding {
     let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
     Finding { code, subject, node: Some(node.clone()), message }
-}
-
-fn is_own(labels: &Labels) -> bool {
-    labels.get("app.kubernetes.io/name").is_some_and(|name| **name == *"netvitals")
 }

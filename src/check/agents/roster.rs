@@ -106,7 +106,7 @@ impl Roster {
 }
 
 /// Returns which agent a pod is.
-fn agent(cluster: &Cluster, pod: &Pod) -> Option<Agent> {
+pub(super) fn agent(cluster: &Cluster, pod: &Pod) -> Option<Agent> {
     let (settings, node) = (cluster.settings(), pod.node.clone()?);
     let of = |daemon_set: &Option<Name>| daemon_set.is_some() && *daemon_set == pod.daemon_set;
     if of(&settings.agents) {

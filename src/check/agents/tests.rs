@@ -212,6 +212,22 @@ fn a_policy_of_others_that_restricts_own_pods_is_found() {
     }
 }
 
+#[test]
+fn an_installation_of_another_name_knows_its_own_pods_and_policies() {
+    let labels = || Labels::from([("app.kubernetes.io/name", "vitals")]);
+    let facts = || {
+        cluster().node("n1").own_pod("netvitals/netvitals-agent-n1", "n1", |pod| {
+            pod.labels = labels();
+        })
+    };
+    let restricting =
+        |facts| ask(&facts).findings.into_iter().filter(|it| it.contains("restricts"));
+    assert_eq!(restricting(policy(facts(), |_| {})).count(), 1);
+    assert_eq!(restricting(policy(facts(), |it| it.labels = labels())).count(), 0);
+    let other = Labels::from([("app.kubernetes.io/name", "other")]);
+    assert_eq!(restricting(policy(facts(), |it| it.labels = other.clone())).count(), 1);
+}
+
 fn namespace(facts: Cluster, level: &str) -> Cluster {
     let labels = [("pod-security.kubernetes.io/enforce", level)].into();
     let namespace = Namespace { labels, ..Namespace::default() };
