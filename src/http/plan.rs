@@ -6,7 +6,7 @@ use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -21,17 +21,22 @@ struct Asking {
     vantage: Vantage,
 }
 
-/// Returns the route; until the first report there is no plan.
+/// Returns the route; until the API has answered there is no plan.
 pub fn routes(book: Arc<ArcSwapOption<Book>>) -> Router {
     Router::new().route("/v1/plan", get(answer)).with_state(book)
 }
+
+/// What is said until there is a plan.
+const NOT_YET: &str = "no plan yet, because the Kubernetes API has not yet answered for all that \
+                       one is made of: ask again; netvitals_source_up on /metrics says what is \
+                       missing\n";
 
 async fn answer(
     State(book): State<Arc<ArcSwapOption<Book>>>,
     Query(Asking { node, vantage }): Query<Asking>,
 ) -> Response {
     let Some(book) = &*book.load() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "no plan yet: ask again\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], NOT_YET).into_response();
     };
     let plan = book.plan(&Agent { node: Name::from(node), vantage });
     match serde_json::to_vec(&plan) {
@@ -52,22 +57,32 @@ mod tests {
     use super::*;
     use crate::model::Plan;
 
-    async fn ask(book: Option<Book>, query: &str) -> (StatusCode, Vec<u8>) {
+    async fn ask(book: Option<Book>, query: &str) -> Response {
         let book = Arc::new(ArcSwapOption::new(book.map(Arc::new)));
         let request = Request::get(format!("/v1/plan{query}")).body(Body::empty()).unwrap();
-        let response = routes(book).oneshot(request).await.unwrap();
-        let status = response.status();
-        (status, to_bytes(response.into_body(), 1 << 20).await.unwrap().into())
+        routes(book).oneshot(request).await.unwrap()
+    }
+
+    async fn body(response: Response) -> Vec<u8> {
+        to_bytes(response.into_body(), 1 << 20).await.unwrap().into()
     }
 
     #[tokio::test]
-    async fn an_agent_gets_its_plan_once_there_is_one() {
-        let (status, body) = ask(Some(Book::default()), "?node=n1&vantage=host").await;
-        assert_eq!(status, StatusCode::OK);
-        assert_eq!(serde_json::from_slice::<Plan>(&body).unwrap(), Plan::default());
-        assert_eq!(ask(None, "?node=n1").await.0, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(ask(Some(Book::default()), "").await.0, StatusCode::BAD_REQUEST);
-        let odd = ask(Some(Book::default()), "?node=n1&vantage=moon").await;
-        assert_eq!(odd.0, StatusCode::BAD_REQUEST);
+    async fn an_agent_gets_its_plan() {
+        let answer = ask(Some(Book::default()), "?node=n1&vantage=host").await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(serde_json::from_slice::<Plan>(&body(answer).await).unwrap(), Plan::default());
+        for odd in ["", "?node=n1&vantage=moon"] {
+            let answer = ask(Some(Book::default()), odd).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{odd}");
+        }
+    }
+
+    #[tokio::test]
+    async fn until_there_is_a_plan_an_agent_is_told_to_come_again_soon() {
+        let answer = ask(None, "?node=n1").await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[RETRY_AFTER], "1");
+        assert_eq!(body(answer).await, NOT_YET.as_bytes());
     }
 }

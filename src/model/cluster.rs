@@ -40,11 +40,17 @@ pub struct Observed {
 /// A table whose kind is not spelled out.
 trait Source: Any + Debug + Send {
     fn freshness(&self, now: Clock) -> Freshness;
+
+    fn has_answered(&self) -> bool;
 }
 
 impl<T: Fact> Source for Table<T> {
     fn freshness(&self, now: Clock) -> Freshness {
         self.freshness(now)
+    }
+
+    fn has_answered(&self) -> bool {
+        self.has_answered()
     }
 }
 
@@ -91,6 +97,12 @@ impl Cluster {
     /// Returns whether a kind's source can be believed.
     pub fn freshness(&self, kind: &Kind) -> Freshness {
         self.tables.get(kind).map_or_else(Freshness::default, |source| source.freshness(self.now))
+    }
+
+    /// Whether a kind was ever listed, or the API has said why it cannot be; what is last known of
+    /// it means nothing before.
+    pub fn has_answered(&self, kind: &Kind) -> bool {
+        self.tables.get(kind).is_some_and(|source| source.has_answered())
     }
 
     /// Returns whether the agents, taken together, can be believed.

@@ -127,6 +127,10 @@ impl<T: Fact> Table<T> {
         self.listed && self.listing.is_none()
     }
 
+    pub(super) fn has_answered(&self) -> bool {
+        self.listed || self.barred.is_some()
+    }
+
     pub(super) fn apply(&mut self, event: Event<T>, index: &mut Index, now: Clock) {
         if !matches!(event, Event::Begin | Event::Barred(_)) {
             self.proved = Some(now);

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{
-    Agent, Cluster, DnsPlan, ExpectedPlan, Key, Name, Namespace, Node, NodeTarget, Plan, PodPlan,
-    ReplicaPlan, ServicePlan, Uid, Vantage,
+    Agent, Cluster, DnsPlan, EndpointSlice, ExpectedPlan, Fact, Key, Kind, Name, Namespace, Node,
+    NodeTarget, Plan, Pod, PodPlan, ReplicaPlan, Service, ServicePlan, Uid, Vantage,
 };
 
 use ring::Rings;
@@ -27,6 +27,11 @@ const KUBELET: u16 = 10250;
 
 /// At most this many endpoints of a Service are probed by one agent.
 const ENDPOINTS: usize = 4;
+
+/// The kinds that plans are made of: namespaces give the salt, without which a large cluster's
+/// rings are others.
+const KINDS: [&Kind; 5] =
+    [EndpointSlice::KIND, Namespace::KIND, Node::KIND, Pod::KIND, Service::KIND];
 
 /// Everything that plans are made of.
 #[derive(Clone, Debug, Default)]
@@ -54,8 +59,13 @@ struct Dns {
 }
 
 impl Book {
-    /// Reads the facts.
-    pub fn of(cluster: &Cluster) -> Self {
+    /// Reads the facts, once the API has answered for every kind: an agent that got a plan made of
+    /// nothing would drop its own good one.
+    pub fn once_known(cluster: &Cluster) -> Option<Self> {
+        KINDS.iter().all(|kind| cluster.has_answered(kind)).then(|| Self::of(cluster))
+    }
+
+    fn of(cluster: &Cluster) -> Self {
         let nodes = cluster.last_known::<Node>();
         let young = cluster.settings().young_node;
         let is_target = |node: &Name| {

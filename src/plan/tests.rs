@@ -5,7 +5,7 @@ use super::*;
 use crate::fixtures::at;
 use crate::model::{
     Change, Endpoint, EndpointPort, EndpointSlice, Event, Fact, IpFamily, Labels, Pod, PodRef,
-    Ports, Protocol, Service, ServicePort, Settings, TargetPort,
+    Ports, Protocol, Service, ServicePort, Settings, TargetPort, Unknown,
 };
 use crate::owner::Owner;
 
@@ -211,6 +211,38 @@ fn the_api_and_the_own_service_are_probed_beside_their_endpoints() {
     assert_eq!(api.endpoints[0].address, SocketAddr::from(([10, 99, 0, 1], 6443)));
     let own: Vec<&str> = services[1].endpoints.iter().filter_map(|it| it.node.as_deref()).collect();
     assert_eq!((own.len(), own[2]), (3, "n1"), "the own node comes last");
+}
+
+#[test]
+fn there_is_no_plan_before_the_api_has_answered_for_every_kind() {
+    fn listed<T: Fact>(facts: &mut Facts) {
+        facts.0.step(Event::<T>::Begin.into());
+        facts.0.step(Event::<T>::Done.into());
+    }
+    fn barred<T: Fact>(facts: &mut Facts) {
+        facts.0.step(Event::<T>::Barred(Unknown::Forbidden(T::KIND.name).into()).into());
+    }
+    let answers: [fn(&mut Facts); 5] = [
+        listed::<Node>,
+        listed::<Namespace>,
+        barred::<Pod>,
+        listed::<Service>,
+        listed::<EndpointSlice>,
+    ];
+    let is_known = |facts: &Facts| Book::once_known(facts.0.cluster()).is_some();
+    for last in 0..answers.len() {
+        let mut facts = Facts::new();
+        for (_, answer) in answers.iter().enumerate().filter(|(at, _)| *at != last) {
+            answer(&mut facts);
+        }
+        assert!(!is_known(&facts), "answer {last} has not come");
+        answers[last](&mut facts);
+        assert!(is_known(&facts));
+    }
+    let mut facts = Facts::new();
+    answers.iter().for_each(|answer| answer(&mut facts));
+    facts.0.step(Event::<Node>::Begin.into());
+    assert!(is_known(&facts), "a second list hides nothing");
 }
 
 #[test]

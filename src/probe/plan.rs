@@ -2,6 +2,7 @@
 //!
 //! The last plan stays in use for as long as no other can be had.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,14 +12,18 @@ use tokio::sync::watch::Sender;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::host::readings::{Readings, Source};
-use crate::http::get::get;
+use crate::http::get::{Failed, get};
 use crate::model::{Agent, Plan};
+use crate::task::Backoff;
 
 /// Between two questions, give or take a fifth.
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// The same for an agent that never had a plan.
 const EAGER: Duration = Duration::from_secs(3);
+
+/// What a cluster role answers that does not know the cluster yet: it soon will.
+const NOT_YET: u16 = 503;
 
 /// For the name, and again for the plan.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -41,24 +46,70 @@ pub struct Fetch {
     pub readings: Arc<Readings>,
 }
 
+/// Why there is no plan.
+#[derive(Debug, Default, PartialEq)]
+struct Missing {
+    /// Whether somebody is there who will have one soon.
+    soon: bool,
+    /// For the log.
+    why: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl From<String> for Missing {
+    fn from(why: String) -> Self {
+        Self { soon: false, why }
+    }
+}
+
+impl From<&str> for Missing {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
 impl Fetch {
     /// Asks again and again.
     pub async fn run(self, mut alive: impl FnMut()) {
+        let mut backoff = Backoff::default();
         loop {
             alive();
-            if !self.urls.is_empty()
-                && let Some(new) = self.readings.read(Source::Plan, self.fetch().await)
-            {
-                *self.lock() = Some(Instant::now());
-                self.plan.send_if_modified(|old| {
-                    let modified = old.as_deref() != Some(&new);
-                    *old = Some(Arc::new(new));
-                    modified
-                });
+            let mut soon = false;
+            if !self.urls.is_empty() {
+                let fetched = self.fetch().await;
+                soon = fetched.as_ref().is_err_and(|missing| missing.soon);
+                if let Some(new) = self.readings.read(Source::Plan, fetched) {
+                    self.take(new);
+                }
             }
-            let interval = if self.age().is_some() { INTERVAL } else { EAGER };
-            sleep(interval.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+            sleep(self.pause(soon, &mut backoff)).await;
         }
+    }
+
+    fn take(&self, new: Plan) {
+        *self.lock() = Some(Instant::now());
+        self.plan.send_if_modified(|old| {
+            let modified = old.as_deref() != Some(&new);
+            *old = Some(Arc::new(new));
+            modified
+        });
+    }
+
+    /// Returns how long to wait before the next question: a second or two where there will be a
+    /// plan soon, longer where that does not come true.
+    fn pause(&self, soon: bool, backoff: &mut Backoff) -> Duration {
+        let usual = if self.age().is_some() { INTERVAL } else { EAGER };
+        let usual = usual.mul_f64(0.8 + 0.4 * fastrand::f64());
+        if soon {
+            return backoff.pause().min(usual);
+        }
+        *backoff = Backoff::default();
+        usual
     }
 
     /// Returns the time since a plan was last got.
@@ -71,30 +122,39 @@ impl Fetch {
     }
 
     /// Asks one address after the other.
-    async fn fetch(&self) -> Result<Plan, String> {
-        let mut errors = Vec::new();
+    async fn fetch(&self) -> Result<Plan, Missing> {
+        let (mut soon, mut errors) = (false, Vec::new());
         for url in &self.urls {
             match self.ask(url).await {
                 Ok(plan) => return Ok(plan),
-                Err(error) => errors.push(format!("{url}: {error}")),
+                Err(missing) => {
+                    soon |= missing.soon;
+                    errors.push(format!("{url}: {missing}"));
+                }
             }
         }
-        Err(errors.join("; "))
+        Err(Missing { soon, why: errors.join("; ") })
     }
 
-    async fn ask(&self, url: &str) -> Result<Plan, String> {
-        let uri: Uri = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    async fn ask(&self, url: &str) -> Result<Plan, Missing> {
+        let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
         let host = uri.host().filter(|_| uri.scheme_str() == Some("http"));
         let host = host.ok_or("it does not begin with http://")?.trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(80);
         let found = timeout(DEADLINE, lookup_host((host, port))).await;
-        let found = found.map_err(|_| "the name was not resolved in time".to_owned())?;
+        let found = found.map_err(|_| "the name was not resolved in time")?;
         let target = found.map_err(|error| format!("the name cannot be resolved: {error}"))?.next();
         let target = target.ok_or("the name has no address")?;
         let (node, vantage) = (escaped(&self.agent.node), self.agent.vantage.as_str());
         let path = format!("/v1/plan?node={node}&vantage={vantage}");
-        let body = get(target, &path, DEADLINE, MOST).await.map_err(|error| error.to_string())?;
-        serde_json::from_slice(&body).map_err(|error| format!("the answer is no plan: {error}"))
+        let body = get(target, &path, DEADLINE, MOST).await.map_err(|failed| match failed {
+            Failed::Status(NOT_YET) => {
+                Missing { soon: true, why: "it has no plan yet, and will be asked again".into() }
+            }
+            failed => failed.to_string().into(),
+        })?;
+        let plan = serde_json::from_slice(&body);
+        plan.map_err(|error| format!("the answer is no plan: {error}").into())
     }
 }
 
@@ -163,6 +223,8 @@ mod tests {
         let urls = ["http://127.0.0.1:1", "https://127.0.0.1", "http://[::1]:1", "::", &odd];
         let (fetch, _) = fetch(urls.map(str::to_owned).into());
         let error = fetch.fetch().await.unwrap_err();
+        assert!(!error.soon, "nobody is there who will have one");
+        let error = error.to_string();
         for part in [
             "http://127.0.0.1:1: cannot connect: Connection refused (os error 111); ",
             "https://127.0.0.1: it does not begin with http://; ",
@@ -172,5 +234,28 @@ mod tests {
         ] {
             assert!(error.contains(part), "{part} is not in {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_no_plan_yet_is_asked_again_in_a_second_or_two() {
+        let busy = route(|| async { StatusCode::SERVICE_UNAVAILABLE });
+        let (busy, _busy) = served(Router::new().route("/v1/plan", busy)).await;
+        let (fetch, _) = fetch(vec!["http://127.0.0.1:1".into(), busy]);
+        assert!(fetch.fetch().await.unwrap_err().soon);
+
+        let mut backoff = Backoff::default();
+        let mut seconds = |soon| fetch.pause(soon, &mut backoff).as_secs_f64();
+        assert!((1.0..=2.0).contains(&seconds(true)));
+        assert!((2.0..=3.6).contains(&seconds(true)), "no longer than whoever has no plan waits");
+        assert!((2.4..=3.6).contains(&seconds(false)));
+
+        fetch.take(Plan::default());
+        assert!((1.0..=2.0).contains(&seconds(true)), "a cluster role began anew");
+        assert!((2.0..=4.0).contains(&seconds(true)));
+        for _ in 0..6 {
+            assert!((4.0..=18.0).contains(&seconds(true)), "no longer than the usual");
+        }
+        assert!((12.0..=18.0).contains(&seconds(false)));
+        assert!((1.0..=2.0).contains(&seconds(true)));
     }
 }

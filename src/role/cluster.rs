@@ -178,7 +178,7 @@ fn own(
             }
             let Some(new) = owner.step(change) else { continue };
             let facts = owner.cluster();
-            published.book.store(Some(Arc::new(Book::of(facts))));
+            published.book.store(Book::once_known(facts).map(Arc::new));
             published.roster.store(Arc::new(roster(facts)));
             published.report.store(Some(Arc::new(new)));
             published.spent.send_replace(start.elapsed());

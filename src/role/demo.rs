@@ -238,8 +238,8 @@ impl Demo {
     }
 }
 
-/// Waits until the cluster role has listed the API: an agent that came first would get an empty
-/// plan, and ask for the next one only much later.
+/// Waits until the cluster role has listed the API: an agent that came first would get no plan,
+/// and whoever looks on would wait for its second question.
 async fn until_listed(report: &ArcSwapOption<Report>) {
     let begin = Instant::now();
     let listed = || {
