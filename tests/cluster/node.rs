@@ -19,8 +19,11 @@ use crate::tools::{Tools, image};
 use crate::wait::{holds, secs, until};
 
 /// What the node's programs expect at these paths is the node's own.
-const OWN: [&str; 5] =
-    ["etc/cni/net.d", "var/lib/cni", "var/lib/kubelet", "var/lib/containerd", "var/log"];
+const OWN: [&str; 6] =
+    ["etc/cni/net.d", PLUGINS, "var/lib/cni", "var/lib/kubelet", "var/lib/containerd", "var/log"];
+
+/// Where Debian has the CNI plugins.
+const PLUGINS: &str = "usr/lib/cni";
 
 /// The controllers in whose hierarchies the kubelet wants its root to be.
 const CONTROLLERS: [&str; 9] =
@@ -186,6 +189,16 @@ impl Node {
         self.folder.join("etc/cni/net.d/10-bridge.conflist")
     }
 
+    /// Its CNI plugins: a folder of its own, with links to the machine's.
+    pub(crate) fn cni_plugins(&self) -> PathBuf {
+        self.folder.join(PLUGINS)
+    }
+
+    /// The configuration of its kubelet.
+    pub(crate) fn kubelet_config(&self) -> PathBuf {
+        self.folder.join("kubelet.yaml")
+    }
+
     /// Its group in the hierarchy of a controller.
     pub(crate) fn cgroup(&self, controller: &str) -> PathBuf {
         Path::new("/sys/fs/cgroup").join(controller).join(&self.cgroup)
@@ -269,6 +282,7 @@ fn prepare(name: &str, folder: &Path) -> Result<(), Box<dyn std::error::Error>> 
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SHARED, NONE)?;
     nix::unistd::sethostname(name)?;
+    link_plugins(folder)?;
     for own in OWN {
         let (here, there) = (folder.join(own), Path::new("/").join(own));
         fs::create_dir_all(&here)?;
@@ -280,6 +294,19 @@ fn prepare(name: &str, folder: &Path) -> Result<(), Box<dyn std::error::Error>> 
     fs::create_dir_all("/run/netns")?;
     fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
     run(&["ip", "link", "set", "lo", "up"]);
+    Ok(())
+}
+
+/// Gives the node the machine's CNI plugins as links of its own: one that is taken away is missing here only.
+fn link_plugins(folder: &Path) -> std::io::Result<()> {
+    let own = folder.join(PLUGINS);
+    fs::create_dir_all(&own)?;
+    for plugin in fs::read_dir(Path::new("/").join(PLUGINS))? {
+        let plugin = plugin?;
+        let (from, to) = (plugin.path(), own.join(plugin.file_name()));
+        // A folder for temporary files may be on another file system.
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
+    }
     Ok(())
 }
 

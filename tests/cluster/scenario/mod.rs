@@ -45,17 +45,52 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("node_without_cni_configuration_is_named", nodes::cni_hidden),
     scenario("api_server_killed_makes_nothing_wrong", api_server::killed),
     scenario("api_forbids_one_kind_and_only_its_checks_are_unknown", api_server::forbidden),
-    faults::CNI_CONFIGURATION_HIDDEN,
-    faults::NODE_ISOLATED,
-    faults::PACKETS_DROPPED_BETWEEN_NODES,
-    faults::POD_NETWORK_BROKEN,
-    faults::KUBE_PROXY_STOPPED_AND_FLUSHED,
-    faults::DNS_OF_A_NODE_DROPPED,
-    faults::DNS_PACKETS_DROPPED,
-    faults::DNS_REPLICA_CUT_OFF,
-    faults::DNS_CPU_LIMITED,
-    faults::CONTROLLERS_PAUSED,
-    faults::API_SERVER_KILLED,
-    faults::KIND_FORBIDDEN,
+    scenario("fault_cni_configuration_hidden", |stage| {
+        faults::node::cni_configuration_hidden(&stage.cluster)
+    }),
+    scenario("fault_cni_configuration_added", |stage| {
+        faults::node::cni_configuration_added(&stage.cluster)
+    }),
+    scenario("fault_cni_binary_removed", |stage| faults::node::cni_binary_removed(&stage.cluster)),
+    scenario("fault_kubelet_with_another_dns", |stage| {
+        faults::node::kubelet_with_another_dns(&stage.cluster)
+    }),
+    scenario("fault_conntrack_full", |stage| faults::node::conntrack_full(&stage.cluster)),
+    scenario("fault_kube_proxy_stopped_and_flushed", |stage| {
+        faults::node::kube_proxy_stopped_and_flushed(&stage.cluster)
+    }),
+    scenario("fault_node_isolated", |stage| faults::network::node_isolated(&stage.cluster)),
+    scenario("fault_packets_dropped_between_nodes", |stage| {
+        faults::network::packets_dropped_between_nodes(&stage.cluster)
+    }),
+    scenario("fault_packets_dropped_in_one_direction", |stage| {
+        faults::network::packets_dropped_in_one_direction(&stage.cluster)
+    }),
+    scenario("fault_pod_network_broken", |stage| {
+        faults::network::pod_network_broken(&stage.cluster)
+    }),
+    scenario("fault_mtu_changed", |stage| faults::network::mtu_changed(&stage.cluster)),
+    scenario("fault_too_big_is_not_said", |stage| {
+        faults::network::too_big_is_not_said(&stage.cluster)
+    }),
+    scenario("fault_default_route_removed", |stage| {
+        faults::network::default_route_removed(&stage.cluster)
+    }),
+    scenario("fault_route_added", |stage| faults::network::route_added(&stage.cluster)),
+    scenario("fault_dns_of_a_node_dropped", |stage| {
+        faults::dns::dns_of_a_node_dropped(&stage.cluster)
+    }),
+    scenario("fault_dns_packets_dropped", |stage| faults::dns::dns_packets_dropped(&stage.cluster)),
+    scenario("fault_dns_replica_cut_off_from_the_api", |stage| {
+        faults::dns::dns_replica_cut_off_from_the_api(&stage.cluster)
+    }),
+    scenario("fault_dns_cpu_limited", |stage| faults::dns::dns_cpu_limited(&stage.cluster)),
+    scenario("fault_controllers_paused", |stage| {
+        faults::control_plane::controllers_paused(&stage.cluster)
+    }),
+    scenario("fault_api_server_killed", |stage| {
+        faults::control_plane::api_server_killed(&stage.cluster)
+    }),
+    scenario("fault_kind_forbidden", |stage| faults::control_plane::kind_forbidden(&stage.cluster)),
     scenario("node_killed_and_deleted_leaves_nothing_behind", nodes::killed),
 ];

@@ -1,0 +1,62 @@
+//! Faults of the control plane.
+
+use serde_json::json;
+
+use super::web;
+use crate::api;
+use crate::cluster::Cluster;
+use crate::control_plane::Component;
+use crate::tools::source;
+use crate::wait::{holds, secs, until};
+
+/// Controllers do not look at a change.
+pub(crate) fn controllers_paused(cluster: &Cluster) {
+    let _ = web(cluster, "n1");
+    let path = "/apis/apps/v1/namespaces/default/deployments/web";
+    let seen = || -> Result<(), String> {
+        let web = cluster.api().get(path)?;
+        let (wanted, seen) = (&web["metadata"]["generation"], &web["status"]["observedGeneration"]);
+        holds(wanted == seen, || format!("generation {wanted}, seen {seen}"))
+    };
+    let fault = cluster.pause(Component::ControllerManager);
+    cluster
+        .api()
+        .patch(path, &json!({"spec": {"template": {"metadata": {"labels": {"touched": "yes"}}}}}));
+    cluster.rest(secs(3));
+    assert!(seen().is_err(), "nobody should have looked at the change");
+    fault.heal();
+    until("the change is seen", secs(30), seen);
+    cluster.rolled_out("default", "deployments", "web");
+}
+
+/// The API server is away.
+pub(crate) fn api_server_killed(cluster: &Cluster) {
+    let fault = cluster.kill_apiserver();
+    assert!(cluster.api().ready().is_err());
+    fault.heal();
+    cluster.api().ready().unwrap();
+    until("every node is Ready", secs(60), || cluster.all_ready());
+}
+
+/// netvitals may not list a kind.
+pub(crate) fn kind_forbidden(cluster: &Cluster) {
+    for file in ["00-namespace.yaml", "20-cluster.yaml"] {
+        cluster.apply(&source("deploy/manifests").join(file));
+    }
+    let may = |resource: &str| {
+        let user = "--as=system:serviceaccount:netvitals:netvitals-cluster";
+        let said =
+            cluster.try_kubectl(&["auth", "can-i", "list", resource, "--all-namespaces", user]);
+        said.is_ok_and(|said| said.trim() == "yes")
+    };
+    let fault = cluster.forbid("endpointslices");
+    until("the kind is forbidden", secs(10), || {
+        holds(!may("endpointslices.discovery.k8s.io") && may("pods"), || "not yet".into())
+    });
+    fault.heal();
+    until("the kind is allowed", secs(10), || {
+        holds(may("endpointslices.discovery.k8s.io"), || "not yet".into())
+    });
+    assert!(!may("secrets"), "the role has too much");
+    assert_eq!(api::name(&cluster.api().get("/api/v1/namespaces/netvitals").unwrap()), "netvitals");
+}

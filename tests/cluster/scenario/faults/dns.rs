@@ -1,0 +1,92 @@
+//! Faults of the cluster's DNS.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::fault::dig;
+use crate::node::Node;
+use crate::plan::{DNS_IP, KUBERNETES_IP};
+use crate::wait::{holds, secs, until};
+
+/// What a node asks is dropped, what others ask of it is not.
+pub(crate) fn dns_of_a_node_dropped(cluster: &Cluster) {
+    let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
+    let name = "kubernetes.default.svc.cluster.local";
+    let fault = n2.drop_dns();
+    assert!(dig(n2, DNS_IP, name).is_err());
+    // Every replica, wherever it runs: one on n2 goes on serving the others.
+    for replica in cluster.coredns().replicas() {
+        assert!(dig(n2, &replica.ip, name).is_err(), "{replica:?}");
+        assert_eq!(dig(n1, &replica.ip, name).unwrap(), KUBERNETES_IP, "{replica:?}");
+    }
+    fault.heal();
+    assert_eq!(dig(n2, DNS_IP, name).unwrap(), KUBERNETES_IP);
+}
+
+/// How many of `count` questions to one server are answered within a short time.
+fn answered(node: &Node, server: &str, count: usize) -> usize {
+    let script = format!(
+        "for i in $(seq {count}); do dig +short +tries=1 +timeout=1 @{server} kubernetes.default.svc.cluster.local & \
+         done | grep -c '^10.96.0.1$'; wait"
+    );
+    let said = node.try_run(&["bash", "-c", &script]).unwrap_or_default();
+    said.trim().parse().unwrap_or(0)
+}
+
+/// Packets to one replica are dropped, then to all.
+pub(crate) fn dns_packets_dropped(cluster: &Cluster) {
+    let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
+    dns.answers();
+    let replicas = dns.replicas();
+    let fault = dns.drop_on_replica(&replicas[0], 60);
+    let (bad, good) = (answered(n3, &replicas[0].ip, 40), answered(n3, &replicas[1].ip, 40));
+    assert!((5..=28).contains(&bad), "{bad} of 40 with 60 % dropped");
+    assert_eq!(good, 40);
+    fault.heal();
+    let fault = dns.drop_udp(30);
+    let through = answered(n3, DNS_IP, 80);
+    assert!((40..=72).contains(&through), "{through} of 80 with 30 % dropped");
+    fault.heal();
+    assert_eq!(answered(n3, DNS_IP, 40), 40);
+}
+
+/// A replica goes on with what it knew.
+pub(crate) fn dns_replica_cut_off_from_the_api(cluster: &Cluster) {
+    let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
+    dns.answers();
+    let replicas = dns.replicas();
+    let fault = dns.cut_off_from_api(&replicas[1]);
+    let services = "/api/v1/namespaces/default/services";
+    let object = json!({"metadata": {"name": "late"}, "spec": {"ports": [{"port": 80}]}});
+    let made = cluster.api().create(services, &object);
+    let ip = made["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    let name = "late.default.svc.cluster.local";
+    until("the other replica knows the Service", secs(10), || {
+        holds(dig(n3, &replicas[0].ip, name)? == ip, || "it does not".into())
+    });
+    assert_eq!(dig(n3, &replicas[1].ip, name).unwrap(), "");
+    fault.heal();
+    until("the replica catches up", secs(90), || {
+        holds(dig(n3, &replicas[1].ip, name)? == ip, || "it does not".into())
+    });
+    cluster.api().delete(&format!("{services}/late"), true);
+}
+
+/// Replicas have less CPU.
+pub(crate) fn dns_cpu_limited(cluster: &Cluster) {
+    let dns = cluster.coredns();
+    let quota = || {
+        let replica = &dns.replicas()[0];
+        let group =
+            cluster.node(&replica.node).pod_group("cpu", &replica.uid).expect("the pod runs");
+        fs::read_to_string(group.join("cpu.cfs_quota_us")).expect("the pod runs").trim().to_owned()
+    };
+    let fault = dns.limit_cpu("20m");
+    assert_eq!(quota(), "2000");
+    dns.answers();
+    fault.heal();
+    assert_eq!(quota(), "-1");
+    dns.answers();
+}
