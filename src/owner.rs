@@ -43,6 +43,11 @@ impl Owner {
             Change::Watched(event) => event.apply(&mut self.cluster),
             Change::Observed(agent, observation) => self.cluster.observe(agent, *observation),
             Change::Departed(agent) => self.cluster.forget(&agent),
+            // What comes of it is in no hurry.
+            Change::Scrapes(count) => {
+                self.cluster.scraped(count);
+                return None;
+            }
             Change::Now(now) => {
                 self.cluster.set_now(now);
                 return None;

@@ -19,8 +19,11 @@ static REJECTED: Family<1> = Family::counter(
     ["reason"],
 );
 
-static SCRAPES: Family<0> =
-    Family::counter("netvitals_scrapes_total", "Answered requests for the page of metrics.", []);
+static SCRAPES: Family<0> = Family::counter(
+    "netvitals_scrapes_total",
+    "Requests for the page of metrics; those of browsers do not count.",
+    [],
+);
 
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

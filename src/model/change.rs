@@ -14,6 +14,8 @@ pub enum Change {
     Observed(Agent, Box<Observation>),
     /// An agent is no longer there to be asked: what it said is void.
     Departed(Agent),
+    /// How often the page of metrics was asked for since the start.
+    Scrapes(u64),
     /// The moment of what follows, where ticks are too coarse; brings out no report.
     Now(Clock),
     /// Time went on.

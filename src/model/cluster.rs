@@ -26,6 +26,9 @@ pub struct Cluster {
     agents: BTreeMap<Agent, Observed>,
     /// The last word of any agent.
     heard: Option<Clock>,
+    /// How often the page of metrics was asked for, and since when not again; absent where there
+    /// is no such page.
+    scrapes: Option<(u64, Clock)>,
 }
 
 /// What an agent said, and when.
@@ -210,6 +213,11 @@ impl Cluster {
         self.agents.get(agent)
     }
 
+    /// Returns since when nobody has asked for the page of metrics; absent where there is none.
+    pub fn unscraped_since(&self) -> Option<Clock> {
+        self.scrapes.map(|(_, since)| since)
+    }
+
     pub(super) fn apply<T: Fact>(&mut self, event: Event<T>) {
         let relists = matches!(event, Event::Begin | Event::Done | Event::Barred(_));
         if let (Event::Undecoded(key), Some(touched)) = (&event, &mut self.index.touched) {
@@ -239,6 +247,12 @@ impl Cluster {
 
     pub(crate) fn forget(&mut self, agent: &Agent) {
         self.agents.remove(agent);
+    }
+
+    pub(crate) fn scraped(&mut self, count: u64) {
+        if self.scrapes.is_none_or(|(known, _)| known != count) {
+            self.scrapes = Some((count, self.now));
+        }
     }
 
     pub(crate) fn set_now(&mut self, now: Clock) {

@@ -16,6 +16,7 @@ static OF: &[(&str, &str)] = &[
     ("node_network_ready", "NetvitalsNodeNetworkNotReady"),
     ("node_reachability", "NetvitalsNodeUnreachable"),
     ("pod_reachability", "NetvitalsPodUnreachable"),
+    ("scraping", "NetvitalsDown"),
     ("service_reachability", "NetvitalsServiceUnreachable"),
 ];
 

@@ -15,6 +15,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::check::{self, scraping};
 use crate::family::{Desc, Family, Rows};
 use crate::http::health::{self, Health};
 use crate::http::metrics::{self, Metrics};
@@ -26,7 +27,7 @@ use crate::plan::{Book, roster};
 use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
 use crate::task::{self, Task, Uptime, supervise};
-use crate::{check, watch as api};
+use crate::watch as api;
 
 /// How the cluster role runs.
 #[derive(Clone, Debug)]
@@ -108,7 +109,15 @@ pub async fn publish(
     tasks.push(pulling);
     let ticking = Task::beating("tick", LEAF);
     let (spent, beating) = (published.spent.subscribe(), ticking.clone());
-    let make = move || tick(changes.clone(), spent.clone(), uptime, beating.clone());
+    let server = Server::new(Limits::CLUSTER);
+    let make = {
+        let server = server.clone();
+        move || {
+            let server = server.clone();
+            let scrapes = move || server.scrapes();
+            tick(changes.clone(), spent.clone(), scrapes, uptime, beating.clone())
+        }
+    };
     leaves.spawn(supervise(ticking.clone(), stop.clone(), make));
     tasks.push(ticking);
 
@@ -127,7 +136,6 @@ pub async fn publish(
     let live = Box::new(move || {
         vec![task::rows(&tasks), counts.rows(), pulls.rows(), evaluation(*spent.borrow())]
     });
-    let server = Server::new(Limits::CLUSTER);
     let shown = Shown { report: report.clone(), now: Box::new(move || uptime.now()) };
     let metrics = Metrics { report, live, now: Box::new(move || uptime.now()) };
     let routes = metrics::routes(metrics, &server)
@@ -169,6 +177,7 @@ fn own(
 ) -> JoinHandle<()> {
     spawn_blocking(move || {
         let mut owner = Owner::new(check::ALL, settings);
+        let mut unscraped = false;
         while let Some(change) = inbox.blocking_recv() {
             task.beat();
             let start = Instant::now();
@@ -177,6 +186,7 @@ fn own(
                 owner.step(Change::Now(uptime.now()));
             }
             let Some(new) = owner.step(change) else { continue };
+            tell_unscraped(&new, &mut unscraped);
             let facts = owner.cluster();
             published.book.store(Book::once_known(facts).map(Arc::new));
             published.roster.store(Arc::new(roster(facts)));
@@ -184,6 +194,15 @@ fn own(
             published.spent.send_replace(start.elapsed());
         }
     })
+}
+
+/// Says once in the log that nobody collects the metrics: who reads the log may not read the page.
+fn tell_unscraped(report: &Report, told: &mut bool) {
+    let note = report.open(&scraping::NOBODY).next();
+    if let Some(note) = note.filter(|_| !*told) {
+        tracing::warn!(code = note.code.id, message = note.message, "nobody collects the metrics");
+    }
+    *told = note.is_some();
 }
 
 /// The families of the role itself.
@@ -201,10 +220,11 @@ fn evaluation(spent: Duration) -> Rows {
     rows
 }
 
-/// Tells the owner the time, every second.
+/// Tells the owner the time, every second, and how often the metrics were collected until then.
 async fn tick(
     changes: Sender<Change>,
     spent: watch::Receiver<Duration>,
+    scrapes: impl Fn() -> u64,
     uptime: Uptime,
     task: Task,
 ) -> io::Result<()> {
@@ -213,7 +233,45 @@ async fn tick(
         second.tick().await;
         let spent = *spent.borrow();
         let tick = Change::Tick { now: uptime.now(), spent };
-        changes.send(tick).await.map_err(|_| io::Error::other("the owner is gone"))?;
+        for change in [Change::Scrapes(scrapes()), tick] {
+            changes.send(change).await.map_err(|_| io::Error::other("the owner is gone"))?;
+        }
         task.beat();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::check::Check;
+    use crate::model::Cluster;
+    use crate::report::Past;
+
+    static CHECKS: &[&Check] = &[&scraping::CHECK];
+
+    #[tokio::test(start_paused = true)]
+    async fn five_minutes_without_a_scrape_are_told_once() {
+        let (changes, mut inbox) = mpsc::channel(8);
+        let (_spent, seen) = watch::channel(Duration::ZERO);
+        let ticks = AtomicU64::new(0);
+        let one_after_a_minute = move || u64::from(ticks.fetch_add(1, Ordering::Relaxed) >= 60);
+        let task = Task::new("tick");
+        let _ticking = tokio::spawn(tick(changes, seen, one_after_a_minute, Uptime::start(), task));
+        let mut owner = Owner::new(CHECKS, Settings::default());
+        let mut told = false;
+        let seconds = loop {
+            let change = inbox.recv().await.expect("a change");
+            let Some(report) = owner.step(change) else { continue };
+            tell_unscraped(&report, &mut told);
+            if told {
+                break report.at.uptime.as_secs();
+            }
+        };
+        assert!((360..=370).contains(&seconds), "{seconds}");
+        let (calm, _) = Report::evaluate(CHECKS, &Cluster::default(), &Past::default());
+        tell_unscraped(&calm, &mut told);
+        assert!(!told, "the next time is told again");
     }
 }

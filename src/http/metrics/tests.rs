@@ -150,3 +150,18 @@ async fn a_peer_that_leaves_frees_no_place_before_the_work_is_done() {
     drop(release);
     assert_eq!(scrape(&routes, "", "").await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_browser_collects_nothing() {
+    let server = Server::new(Limits::CLUSTER);
+    let routes = routes(metrics(), &server);
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    assert_eq!(scrape(&routes, browser, "gzip").await.status(), StatusCode::OK);
+    assert_eq!(server.scrapes(), 0);
+    for (count, program) in
+        ["application/openmetrics-text;version=1.0.0,*/*;q=0.1", "*/*", ""].iter().enumerate()
+    {
+        scrape(&routes, program, "gzip").await;
+        assert_eq!(server.scrapes(), count as u64 + 1, "{program}");
+    }
+}
