@@ -7,7 +7,8 @@ use crate::plan::{API_IP, POD_RANGE, SERVICE_RANGE};
 use crate::program::Program;
 use crate::tools::Tools;
 
-const ETCD: &str = "http://127.0.0.1:2379";
+/// etcd, of one process.
+pub(crate) const ETCD: &str = "127.0.0.1:2379";
 
 /// A component of the control plane.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,8 +56,8 @@ impl ControlPlane {
             format!("--data-dir={}", lab.join("etcd").display()),
             "--unsafe-no-fsync".into(),
             "--log-level=warn".into(),
-            format!("--listen-client-urls={ETCD}"),
-            format!("--advertise-client-urls={ETCD}"),
+            format!("--listen-client-urls=http://{ETCD}"),
+            format!("--advertise-client-urls=http://{ETCD}"),
             "--listen-peer-urls=http://127.0.0.1:2380".into(),
         ];
         let etcd = Program::start(logs, "etcd", etcd);
@@ -100,7 +101,7 @@ impl ControlPlane {
 fn api_server(tools: &Tools, pki: &Pki) -> Vec<String> {
     vec![
         tools.path("kube-apiserver"),
-        format!("--etcd-servers={ETCD}"),
+        format!("--etcd-servers=http://{ETCD}"),
         format!("--service-cluster-ip-range={SERVICE_RANGE}"),
         format!("--advertise-address={API_IP}"),
         "--bind-address=0.0.0.0".into(),

@@ -13,12 +13,40 @@ const DEADLINE: Duration = Duration::from_secs(5);
 ///
 /// Fails where nobody answers.
 pub(crate) fn get(address: &str, path: &str) -> Result<(u16, String), String> {
+    // 1.0: the answer ends where the connection does, and comes in one piece.
+    ask(
+        address,
+        path,
+        &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+/// Posts JSON, and returns the body of a good answer.
+///
+/// # Errors
+///
+/// Fails where nobody answers, and where the status is another than 200.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<String, String> {
+    let length = body.len();
+    good(
+        address,
+        path,
+        ask(
+            address,
+            path,
+            &format!(
+                "POST {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+            ),
+        )?,
+    )
+}
+
+fn ask(address: &str, path: &str, request: &str) -> Result<(u16, String), String> {
     let fail = |error: &dyn std::fmt::Display| format!("http://{address}{path}: {error}");
     let to: SocketAddr = address.parse().map_err(|error| fail(&error))?;
     let mut stream = TcpStream::connect_timeout(&to, DEADLINE).map_err(|error| fail(&error))?;
     stream.set_read_timeout(Some(DEADLINE)).map_err(|error| fail(&error))?;
-    // 1.0: the answer ends where the connection does, and comes in one piece.
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(|error| fail(&error))?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).map_err(|error| fail(&error))?;
@@ -34,7 +62,11 @@ pub(crate) fn get(address: &str, path: &str) -> Result<(u16, String), String> {
 ///
 /// Fails where nobody answers, and where the status is another than 200.
 pub(crate) fn body(address: &str, path: &str) -> Result<String, String> {
-    match get(address, path)? {
+    good(address, path, get(address, path)?)
+}
+
+fn good(address: &str, path: &str, answer: (u16, String)) -> Result<String, String> {
+    match answer {
         (200, body) => Ok(body),
         (status, body) => Err(format!("http://{address}{path}: {status}: {}", body.trim())),
     }

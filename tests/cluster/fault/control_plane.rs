@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use crate::cluster::Cluster;
-use crate::control_plane::Component;
+use crate::control_plane::{Component, ETCD};
 use crate::wait::{secs, until};
+use crate::web;
 
 /// What netvitals may see.
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/netvitals-cluster";
@@ -22,10 +23,34 @@ impl Cluster {
     pub(crate) fn kill_apiserver(&self) -> Fault<'_> {
         let program = self.control_plane().program(Component::ApiServer);
         program.kill();
-        Fault::new(|| {
-            program.start_again();
-            until("the API server is ready again", secs(120), || self.api().ready());
-        })
+        Fault::new(|| self.start_apiserver())
+    }
+
+    /// Makes every watch expire: the API server starts again and remembers no change, and etcd's history is gone.
+    /// A client that wants to go on from what it last saw is told 410 and has to list anew.
+    ///
+    /// Returns when the API server is ready again; there is nothing to undo.
+    pub(crate) fn expire_watch(&self) {
+        let program = self.control_plane().program(Component::ApiServer);
+        program.kill();
+        // A client may have seen the newest revision: one more makes each of them old.
+        let bump = self.etcd("kv/put", &json!({"key": "bGFi", "value": "bGFi"}));
+        let revision = &bump["header"]["revision"];
+        assert!(revision.is_string(), "etcd says no revision: {bump}");
+        self.etcd("kv/compaction", &json!({"revision": revision, "physical": true}));
+        self.start_apiserver();
+    }
+
+    fn start_apiserver(&self) {
+        self.control_plane().program(Component::ApiServer).start_again();
+        until("the API server is ready again", secs(120), || self.api().ready());
+    }
+
+    /// Asks etcd.
+    fn etcd(&self, call: &str, body: &Value) -> Value {
+        let said = web::post(ETCD, &format!("/v3/{call}"), &body.to_string());
+        let said = said.unwrap_or_else(|error| panic!("{error}"));
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
 
     /// Takes a resource out of what netvitals may list and watch; a watch that runs goes on until its timeout.

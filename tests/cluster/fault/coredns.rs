@@ -15,6 +15,11 @@ use crate::wait::{holds, secs, until};
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
 
+const CONFIG: &str = "/api/v1/namespaces/kube-system/configmaps/coredns";
+
+/// The label of its pods.
+const PODS: &str = "k8s-app=kube-dns";
+
 /// The cluster's DNS.
 pub(crate) struct CoreDns<'a> {
     cluster: &'a Cluster,
@@ -43,10 +48,7 @@ impl Cluster {
 impl<'a> CoreDns<'a> {
     /// Its pods that are there to stay, by name.
     pub(crate) fn replicas(&self) -> Vec<Replica> {
-        let pods = self
-            .cluster
-            .pods("kube-system", "k8s-app=kube-dns")
-            .unwrap_or_else(|error| panic!("{error}"));
+        let pods = self.cluster.pods("kube-system", PODS).unwrap_or_else(|error| panic!("{error}"));
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut all: Vec<Replica> = pods
             .iter()
@@ -71,13 +73,59 @@ impl<'a> CoreDns<'a> {
         limited[0]["resources"]["limits"]["cpu"] = json!(limit);
         limited[0]["resources"]["requests"]["cpu"] = json!(limit);
         let cluster = self.cluster;
-        let roll_out = move |containers: Value| {
-            let patch = json!({"spec": {"template": {"spec": {"containers": containers}}}});
-            cluster.api().patch(DEPLOYMENT, &patch);
-            cluster.rolled_out("kube-system", "deployments", "coredns");
+        let change =
+            |containers: Value| json!({"spec": {"template": {"spec": {"containers": containers}}}});
+        roll_out(cluster, &change(limited));
+        Fault::new(move || roll_out(cluster, &change(was)))
+    }
+
+    /// Changes the number of replicas, and waits until those are there, or none is.
+    pub(crate) fn scale(&self, replicas: u32) -> Fault<'a> {
+        let deployment =
+            self.cluster.api().get(DEPLOYMENT).unwrap_or_else(|error| panic!("{error}"));
+        let was = deployment["spec"]["replicas"].clone();
+        let cluster = self.cluster;
+        let change = |replicas: &Value| json!({"spec": {"replicas": replicas}});
+        if replicas == 0 {
+            cluster.api().patch(DEPLOYMENT, &change(&json!(0)));
+            until("the last replica is gone", secs(60), || {
+                let left = cluster.pods("kube-system", PODS)?;
+                holds(left.is_empty(), || format!("{} are there", left.len()))
+            });
+        } else {
+            roll_out(cluster, &change(&json!(replicas)));
+        }
+        Fault::new(move || roll_out(cluster, &change(&was)))
+    }
+
+    /// The Corefile.
+    fn read_corefile(&self) -> String {
+        let map = self.cluster.api().get(CONFIG).unwrap_or_else(|error| panic!("{error}"));
+        map["data"]["Corefile"].as_str().expect("CoreDNS has a Corefile").to_owned()
+    }
+
+    /// Gives it another Corefile, by a rollout: the plugin `reload` would take a minute or two to see it.
+    pub(crate) fn corefile(&self, text: &str) -> Fault<'a> {
+        let (cluster, was) = (self.cluster, self.read_corefile());
+        let roll_out = move |text: &str| {
+            let map = cluster.api().patch(CONFIG, &json!({"data": {"Corefile": text}}));
+            // Another annotation of the template is what `kubectl rollout restart` writes, too.
+            let version = json!({"corefile": map["metadata"]["resourceVersion"]});
+            let template = json!({"metadata": {"annotations": version}});
+            roll_out(cluster, &json!({"spec": {"template": template}}));
         };
-        roll_out(limited);
-        Fault::new(move || roll_out(was))
+        roll_out(text);
+        Fault::new(move || roll_out(&was))
+    }
+
+    /// Lets each replica answer `percent` of all questions with SERVFAIL, by the random id of the question.
+    pub(crate) fn servfail(&self, percent: u8) -> Fault<'a> {
+        // Of two blocks for a zone the first whose view fits answers.
+        self.corefile(&format!(
+            ".:53 {{\n    view failing {{\n        expr id() % 100 < {percent}\n    }}\n    \
+             template ANY ANY . {{\n        rcode SERVFAIL\n    }}\n}}\n{}",
+            self.read_corefile()
+        ))
     }
 
     /// Drops `percent` of the UDP packets to one replica's port 53, from wherever they come.
@@ -139,6 +187,12 @@ impl<'a> CoreDns<'a> {
             Ok(())
         });
     }
+}
+
+/// Changes the Deployment, and waits until all replicas are the newest and ready.
+fn roll_out(cluster: &Cluster, change: &Value) {
+    cluster.api().patch(DEPLOYMENT, change);
+    cluster.rolled_out("kube-system", "deployments", "coredns");
 }
 
 /// Asks a DNS server once, from a node, and returns the addresses that it gives, one a line.

@@ -3,6 +3,7 @@
 mod control_plane;
 mod coredns;
 mod node;
+mod policy;
 mod rules;
 
 pub(crate) use self::coredns::dig;

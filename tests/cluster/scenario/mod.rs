@@ -85,6 +85,15 @@ pub(crate) static ALL: &[Scenario] = &[
         faults::dns::dns_replica_cut_off_from_the_api(&stage.cluster)
     }),
     scenario("fault_dns_cpu_limited", |stage| faults::dns::dns_cpu_limited(&stage.cluster)),
+    scenario("fault_dns_scaled_to_zero", |stage| faults::dns::dns_scaled_to_zero(&stage.cluster)),
+    scenario("fault_dns_with_another_corefile", |stage| {
+        faults::dns::dns_with_another_corefile(&stage.cluster)
+    }),
+    scenario("fault_dns_says_servfail", |stage| faults::dns::dns_says_servfail(&stage.cluster)),
+    scenario("fault_policy_enforced", |stage| faults::policy::policy_enforced(&stage.cluster)),
+    scenario("fault_watches_expired", |stage| {
+        faults::control_plane::watches_expired(&stage.cluster)
+    }),
     scenario("fault_controllers_paused", |stage| {
         faults::control_plane::controllers_paused(&stage.cluster)
     }),

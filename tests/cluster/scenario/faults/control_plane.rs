@@ -60,3 +60,23 @@ pub(crate) fn kind_forbidden(cluster: &Cluster) {
     assert!(!may("secrets"), "the role has too much");
     assert_eq!(api::name(&cluster.api().get("/api/v1/namespaces/netvitals").unwrap()), "netvitals");
 }
+
+/// A watch that goes on from before is told that its version is too old, and a new list can be watched from.
+pub(crate) fn watches_expired(cluster: &Cluster) {
+    let list = "/api/v1/namespaces/default/configmaps";
+    let version = || -> String {
+        let all = cluster.api().get(list).unwrap();
+        all["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
+    };
+    let watch = |from: &str| {
+        let path = format!("{list}?watch=1&timeoutSeconds=1&resourceVersion={from}");
+        cluster.kubectl(&["get", "--raw", &path])
+    };
+    let before = version();
+    assert!(!watch(&before).contains("ERROR"), "{}", watch(&before));
+    cluster.expire_watch();
+    let said = watch(&before);
+    assert!(said.contains("\"code\":410") && said.contains("too old resource version"), "{said}");
+    assert!(!watch(&version()).contains("ERROR"));
+    until("every node is Ready", secs(60), || cluster.all_ready());
+}

@@ -90,3 +90,68 @@ pub(crate) fn dns_cpu_limited(cluster: &Cluster) {
     assert_eq!(quota(), "-1");
     dns.answers();
 }
+
+/// No replica is left: the Service has no endpoint, and nobody answers.
+pub(crate) fn dns_scaled_to_zero(cluster: &Cluster) {
+    let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
+    let name = "kubernetes.default.svc.cluster.local";
+    let endpoints = || -> Result<usize, String> {
+        let slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices\
+                      ?labelSelector=kubernetes.io%2Fservice-name%3Dkube-dns";
+        let slices = cluster.api().list(slices)?;
+        Ok(slices.iter().filter_map(|slice| slice["endpoints"].as_array()).map(Vec::len).sum())
+    };
+    let fault = dns.scale(0);
+    until("the Service has no endpoint", secs(30), || {
+        let count = endpoints()?;
+        holds(count == 0, || format!("{count}"))
+    });
+    assert!(dig(n3, DNS_IP, name).is_err());
+    fault.heal();
+    assert_eq!(dns.replicas().len(), 2);
+    until("the Service answers", secs(30), || {
+        holds(dig(n3, DNS_IP, name)? == KUBERNETES_IP, || "it does not".into())
+    });
+}
+
+/// Another Corefile: a name is known that was not, and then no more.
+pub(crate) fn dns_with_another_corefile(cluster: &Cluster) {
+    let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
+    let says = |what: &str| {
+        for replica in dns.replicas() {
+            assert_eq!(dig(n3, &replica.ip, "lab.example").unwrap(), what, "{replica:?}");
+        }
+    };
+    dns.answers();
+    says("");
+    let fault = dns.corefile(
+        ".:53 {\n    ready\n    health\n    hosts {\n        192.0.2.7 lab.example\n    }\n}\n",
+    );
+    says("192.0.2.7");
+    fault.heal();
+    dns.answers();
+    says("");
+}
+
+/// Each replica says SERVFAIL to some.
+pub(crate) fn dns_says_servfail(cluster: &Cluster) {
+    let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
+    let failed = |server: &str| -> usize {
+        let script = format!(
+            "for i in $(seq 50); do dig +tries=1 +timeout=2 @{server} kubernetes.default.svc.cluster.local; done \
+             | grep -c 'status: SERVFAIL'"
+        );
+        let said = n3.try_run(&["bash", "-c", &script]).unwrap_or_else(|_| "0".into());
+        said.trim().parse().unwrap_or(0)
+    };
+    let fault = dns.servfail(30);
+    for replica in dns.replicas() {
+        let count = failed(&replica.ip);
+        assert!((5..=27).contains(&count), "{count} of 50 at {replica:?}");
+    }
+    fault.heal();
+    dns.answers();
+    for replica in dns.replicas() {
+        assert_eq!(failed(&replica.ip), 0, "{replica:?}");
+    }
+}

@@ -4,6 +4,7 @@ pub(super) mod control_plane;
 pub(super) mod dns;
 pub(super) mod network;
 pub(super) mod node;
+pub(super) mod policy;
 
 use serde_json::{Value, json};
 
@@ -78,12 +79,18 @@ impl<'a> Sleeper<'a> {
         let spec = json!({
             "nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 0,
         });
-        cluster.api().create(PODS, &json!({"metadata": {"name": name}, "spec": spec}));
+        let metadata = json!({"name": name, "labels": {"app": name}});
+        cluster.api().create(PODS, &json!({"metadata": metadata, "spec": spec}));
         Self { cluster, name }
     }
 
     fn object(&self) -> Result<Value, String> {
         self.cluster.api().get(&format!("{PODS}/{}", self.name))
+    }
+
+    fn uid(&self) -> String {
+        let pod = self.object().unwrap_or_else(|error| panic!("{error}"));
+        pod["metadata"]["uid"].as_str().expect("each object has one").to_owned()
     }
 
     /// Waits until it runs, and returns its address.

@@ -1,0 +1,99 @@
+//! Network policies, enforced.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::{Sleeper, connects, web};
+use crate::cluster::Cluster;
+use crate::fault::dig;
+use crate::plan::DNS_IP;
+use crate::web as http;
+
+const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
+
+/// Makes a policy, enforces it, looks, and takes it away.
+fn with_policy(cluster: &Cluster, spec: &Value, look: impl FnOnce()) {
+    let policy = json!({"metadata": {"name": "wall"}, "spec": spec});
+    cluster.api().create(POLICIES, &policy);
+    let fault = cluster.policies("default").enforce();
+    look();
+    fault.heal();
+    cluster.api().delete(&format!("{POLICIES}/wall"), true);
+}
+
+/// A policy lets through whom it names, on the same node and from another one, and nobody else.
+pub(crate) fn policy_enforced(cluster: &Cluster) {
+    let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
+    let (_, there) = web(cluster, "n2");
+    let (friend, near, far) = (
+        Sleeper::on(cluster, "n1", "friend"),
+        Sleeper::on(cluster, "n2", "near"),
+        Sleeper::on(cluster, "n1", "far"),
+    );
+    let addresses = [&friend, &near, &far].map(|pod| pod.runs());
+    let reach = || {
+        thread::scope(|scope| {
+            let there = there.as_str();
+            [(n1, &friend), (n2, &near), (n1, &far)]
+                .map(|(node, pod)| scope.spawn(move || connects(node, &pod.uid(), there, "8080")))
+                .map(|tried| tried.join().unwrap())
+        })
+    };
+    assert_eq!(reach(), [true, true, true], "before any policy");
+    let all = json!({});
+    let select = json!({"matchLabels": {"app": "web"}});
+    with_policy(cluster, &json!({"podSelector": all, "policyTypes": ["Ingress"]}), || {
+        assert_eq!(reach(), [false, false, false]);
+        assert!(http::get(&format!("{there}:8080"), "/").is_ok(), "the lab looks on");
+        assert!(n2.try_run(&["timeout", "2", "bash", "-c", &open(&there)]).is_ok(), "its node");
+        assert!(dig(n1, DNS_IP, "kubernetes.default.svc.cluster.local").is_ok(), "another one's");
+    });
+    let from = json!([{"podSelector": {"matchLabels": {"app": "friend"}}}]);
+    let ingress = json!([{"from": from, "ports": [{"port": "http"}]}]);
+    with_policy(cluster, &json!({"podSelector": select, "ingress": ingress}), || {
+        assert_eq!(reach(), [true, false, false]);
+        assert!(n1.in_pod(&friend.uid(), &["ping", "-c", "1", "-W", "1", &there]).is_err());
+    });
+    let except = json!([format!("{}/32", addresses[1])]);
+    let from = json!([{"ipBlock": {"cidr": "10.244.0.0/16", "except": except}}]);
+    with_policy(cluster, &json!({"podSelector": select, "ingress": [{"from": from}]}), || {
+        assert_eq!(reach(), [true, false, true]);
+    });
+    let asks = || {
+        let server = format!("@{DNS_IP}");
+        let words = [
+            "dig",
+            "+short",
+            "+tries=1",
+            "+time=1",
+            &server,
+            "kubernetes.default.svc.cluster.local",
+        ];
+        n1.in_pod(&far.uid(), &words).is_ok()
+    };
+    let dns = json!({
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchExpressions": [{"key": "k8s-app", "operator": "In", "values": ["kube-dns"]}]},
+    });
+    let egress = json!([{"to": [dns], "ports": [{"protocol": "UDP", "port": 53}]}]);
+    let select = json!({"matchLabels": {"app": "far"}});
+    with_policy(
+        cluster,
+        &json!({"podSelector": select, "egress": egress, "policyTypes": ["Egress"]}),
+        || {
+            assert_eq!(reach(), [true, true, false]);
+            assert!(asks());
+        },
+    );
+    with_policy(cluster, &json!({"podSelector": select, "policyTypes": ["Egress"]}), || {
+        assert!(!asks());
+    });
+    assert_eq!(reach(), [true, true, true], "after the last policy");
+    let left = n2.run(&["iptables", "-w", "-S"]);
+    assert!(!left.contains("Ingress-") && !left.contains("Egress-"), "{left}");
+}
+
+fn open(ip: &str) -> String {
+    format!("exec 3<>/dev/tcp/{ip}/8080")
+}
