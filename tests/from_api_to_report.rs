@@ -16,6 +16,7 @@ use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
 use netvitals::report::Report;
 use netvitals::role::cluster;
+use netvitals::task::Task;
 use netvitals::watch::{self, Counts};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,7 +56,12 @@ async fn report(objects: impl Into<Objects>) -> (Report, String) {
     let counts = Arc::new(Counts::default());
     let (sender, mut changes) = mpsc::channel(16);
     for watch in watch::ALL {
-        tokio::spawn((watch.start)(client.clone(), sender.clone(), counts.clone()));
+        tokio::spawn((watch.start)(
+            client.clone(),
+            sender.clone(),
+            counts.clone(),
+            Task::new("watch"),
+        ));
     }
     static CHECKS: &[&Check] = &[&endpoint_mismatch::CHECK];
     let mut owner = Owner::new(CHECKS, Settings::default());

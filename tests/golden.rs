@@ -17,6 +17,7 @@ use netvitals::page::{Format, write};
 use netvitals::report::text::{self, Style};
 use netvitals::report::{Report, json};
 use netvitals::sim::api::Api;
+use netvitals::task::Task;
 use netvitals::watch::{self, Counts};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -164,7 +165,12 @@ async fn report(case: &Path) -> Report {
     let counts = Arc::new(Counts::default());
     let (sender, mut changes) = mpsc::channel(1024);
     for watch in watch::ALL {
-        tokio::spawn((watch.start)(client.clone(), sender.clone(), counts.clone()));
+        tokio::spawn((watch.start)(
+            client.clone(),
+            sender.clone(),
+            counts.clone(),
+            Task::new("watch"),
+        ));
     }
     let mut owner = Owner::new(check::ALL, Settings::default());
     let mut report = None;

@@ -1,6 +1,6 @@
 //! What a server counts of itself.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU32};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -56,6 +56,8 @@ impl Rejected {
 pub(super) struct Counts {
     pub(super) connections: Gauge<i64, AtomicI64>,
     pub(super) scrapes: Counter,
+    /// Pages in a row that could not be written.
+    pub(super) unwritten: AtomicU32,
     rejected: [Counter; Rejected::ALL.len()],
 }
 

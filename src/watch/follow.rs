@@ -17,7 +17,7 @@ use super::object::{Line, Page, Seen, Watched};
 use super::request::Source;
 use super::trouble::{Trouble, one_line};
 use crate::model::{Change, Event, Fact, Key, Skipped, Unanswered, Unknown};
-use crate::task::Backoff;
+use crate::task::{Backoff, Task};
 
 /// A list without a new object for this long has failed; one that goes on may take its time.
 const STALL: Duration = Duration::from_secs(30);
@@ -65,10 +65,12 @@ pub(super) async fn follow<T: Watched>(
     client: Client,
     changes: Sender<Change>,
     counts: Arc<Counts>,
+    task: Task,
 ) {
     let follower = Follower::<T> {
         source: Source::new(client, T::KIND, counts),
         changes,
+        task,
         version: String::new(),
         relist: None,
         begun: false,
@@ -90,6 +92,7 @@ pub(super) async fn follow<T: Watched>(
 struct Follower<T> {
     source: Source,
     changes: Sender<Change>,
+    task: Task,
     /// Everything up to here is known; empty when a list is due.
     version: String,
     /// When the next list is due although all is well.
@@ -118,6 +121,7 @@ struct Follower<T> {
 impl<T: Watched> Follower<T> {
     async fn run(mut self) {
         loop {
+            self.task.beat();
             let Err(trouble) = self.advance().await else { continue };
             if matches!(trouble, Trouble::Orphaned) {
                 return;
@@ -140,6 +144,7 @@ impl<T: Watched> Follower<T> {
                     return;
                 }
             }
+            self.task.beat();
             sleep(pause).await;
         }
     }
@@ -329,6 +334,7 @@ impl<T: Watched> Follower<T> {
 
     /// Waits for the owner to have room: a lost event would be wrong for ever.
     async fn send(&self, event: Event<T>) -> Result<(), Trouble> {
+        self.task.beat();
         self.changes.send(event.into()).await.map_err(|_| Trouble::Orphaned)
     }
 

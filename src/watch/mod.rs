@@ -17,6 +17,7 @@ mod trouble;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::mpsc::Sender;
@@ -45,9 +46,12 @@ pub static ALL: &[Watch] = &[
 pub struct Watch {
     /// The kind.
     pub kind: &'static Kind,
-    /// Watches until nobody receives the changes any more.
-    pub start: fn(Client, Sender<Change>, Arc<Counts>) -> Running,
+    /// Watches until nobody receives the changes any more; the task beats at every step.
+    pub start: fn(Client, Sender<Change>, Arc<Counts>, Task) -> Running,
 }
+
+/// A watch that has taken no step for so long hangs: each is bounded, and so are the pauses.
+pub const HANGS: Duration = Duration::from_secs(120);
 
 /// A watch that runs.
 pub type Running = Pin<Box<dyn Future<Output = Result<(), Infallible>> + Send>>;
@@ -55,9 +59,9 @@ pub type Running = Pin<Box<dyn Future<Output = Result<(), Infallible>> + Send>>;
 const fn watch<T: Watched>() -> Watch {
     Watch {
         kind: T::KIND,
-        start: |client, changes, counts| {
+        start: |client, changes, counts, task| {
             Box::pin(async {
-                follow::follow::<T>(client, changes, counts).await;
+                follow::follow::<T>(client, changes, counts, task).await;
                 Ok(())
             })
         },
@@ -77,10 +81,12 @@ pub fn run_all(
     let mut tasks = Vec::new();
     for watch in ALL {
         let (client, changes, counts) = (client.clone(), changes.clone(), counts.clone());
-        let make = move || (watch.start)(client.clone(), changes.clone(), counts.clone());
-        let task = Task::new(watch.kind.plural);
-        leaves.spawn(supervise(task.clone(), stop.clone(), make));
-        tasks.push(task);
+        let task = Task::beating(watch.kind.plural, HANGS);
+        tasks.push(task.clone());
+        let beating = task.clone();
+        let make =
+            move || (watch.start)(client.clone(), changes.clone(), counts.clone(), beating.clone());
+        leaves.spawn(supervise(task, stop.clone(), make));
     }
     (tasks, counts)
 }

@@ -16,6 +16,7 @@ use kube::Client;
 use netvitals::model::{Change, Clock, Fact, Freshness, Kind, Name, Pod, Settings, Unanswered};
 use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
+use netvitals::task::{self, Task};
 use netvitals::watch::{self, Counts};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Receiver};
@@ -120,6 +121,7 @@ pub(crate) struct Following {
     owner: Owner,
     changes: Receiver<Change>,
     counts: Arc<Counts>,
+    task: Task,
     start: Instant,
     asked: Arc<Mutex<Vec<Ask>>>,
 }
@@ -147,13 +149,15 @@ pub(crate) fn follow(
     let client = Client::new(server, "default");
     let counts = Arc::new(Counts::default());
     let (sender, changes) = mpsc::channel(capacity);
-    let counted = counts.clone();
+    let task = Task::beating("watch", watch::HANGS);
+    let (counted, beating) = (counts.clone(), task.clone());
     let kind = watch::ALL.iter().find(|watch| watch.kind.plural == plural).expect("a kind");
     tokio::spawn(async move {
-        let ended: Result<(), Infallible> = (kind.start)(client, sender, counted).await;
+        let ended: Result<(), Infallible> = (kind.start)(client, sender, counted, beating).await;
         let Ok(()) = ended;
     });
-    Following { owner: Owner::new(&[], Settings::default()), changes, counts, start, asked }
+    let owner = Owner::new(&[], Settings::default());
+    Following { owner, changes, counts, task, start, asked }
 }
 
 fn what(uri: &Uri) -> What {
@@ -187,8 +191,14 @@ impl Following {
     }
 
     fn tick(&mut self) {
+        assert_eq!(self.silence(), None, "whatever the server does, the watch goes on");
         let now = Clock { uptime: self.start.elapsed(), ..Clock::default() };
         self.owner.step(Change::Tick { now, spent: Duration::ZERO });
+    }
+
+    /// Returns for how long the watch has hung, if it does.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        task::silent(std::slice::from_ref(&self.task)).map(|(_, silence)| silence)
     }
 
     /// Takes one change, and returns whether there was one.

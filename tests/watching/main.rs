@@ -396,3 +396,13 @@ async fn no_event_is_lost_while_the_owner_is_slow() {
     assert_eq!(pods.count(r#"netvitals_watch_restarts_total{kind="Pod"}"#), 0);
     assert_eq!(pods.whats()[2], What::Watch((2 * count + 7).to_string()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_hangs_is_found_out() {
+    // Its changes go nowhere, and nothing else holds up a watch without an end.
+    let pods = follow("pods", 1, |_, ask| healthy(ask));
+    sleep(netvitals::watch::HANGS).await;
+    assert_eq!(pods.silence(), None);
+    sleep(Duration::from_secs(1)).await;
+    assert!(pods.silence().is_some());
+}

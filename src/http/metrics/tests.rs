@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request};
 use flate2::read::GzDecoder;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
@@ -163,5 +164,40 @@ async fn a_browser_collects_nothing() {
     {
         scrape(&routes, program, "gzip").await;
         assert_eq!(server.scrapes(), count as u64 + 1, "{program}");
+    }
+}
+
+/// A page that cannot be written whenever `fails`, and the server that it may end.
+async fn scrape_each(fails: &[bool]) -> (Vec<u16>, bool) {
+    let failing = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let now = failing.clone();
+    let live = Box::new(move || {
+        assert!(!now.load(Ordering::Relaxed), "on purpose");
+        Vec::new()
+    });
+    let server = Server::new(Limits::CLUSTER);
+    let routes = routes(Metrics { live, ..metrics() }, &server);
+    let mut statuses = Vec::new();
+    for fail in fails {
+        failing.store(*fail, Ordering::Relaxed);
+        statuses.push(scrape(&routes, "", "").await.status().as_u16());
+        tokio::time::advance(SHARED).await;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let served = server.serve(listener, routes, CancellationToken::new());
+    (statuses, tokio::time::timeout(SHARED, served).await.is_ok_and(|served| served.is_err()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_fails_twice_in_a_row_ends_the_server() {
+    for (fails, ends) in [
+        ([false, true, false, true, false].as_slice(), false),
+        (&[false, true, true], true),
+        (&[true, true, false], true),
+        (&[true], false),
+    ] {
+        let (statuses, ended) = scrape_each(fails).await;
+        let expected: Vec<u16> = fails.iter().map(|it| if *it { 500 } else { 200 }).collect();
+        assert_eq!((statuses, ended), (expected, ends), "{fails:?}");
     }
 }
