@@ -16,11 +16,10 @@ impl Observers {
         self.failing += usize::from(failing);
     }
 
-    /// Whether so many see it fail that it is the target's fault: two thirds and no fewer than
-    /// two, or the only one.
+    /// Whether so many see it fail that it is the target's fault: two thirds, which are two of two
+    /// and the only one.
     pub fn agree(self) -> bool {
-        let enough = (2 * self.all).div_ceil(3).max(2).min(self.all);
-        self.failing > 0 && self.failing >= enough
+        self.failing > 0 && self.failing >= (2 * self.all).div_ceil(3)
     }
 }
 

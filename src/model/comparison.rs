@@ -171,3 +171,51 @@ impl<'a> Side<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::cluster;
+    use crate::model::{Event, Labels};
+
+    /// The pods that each Service selects, as one line each.
+    fn selected(facts: &Cluster) -> Vec<String> {
+        let mut lines = Vec::new();
+        facts
+            .compare(&mut |compared| {
+                let it = compared.unwrap();
+                let pods: Vec<&str> = it.selected.iter().map(|(name, _)| &***name).collect();
+                lines.push(format!("{}: {}", it.key.name, pods.join(" ")));
+            })
+            .unwrap();
+        lines
+    }
+
+    #[test]
+    fn pods_side_by_side_with_other_labels_belong_to_their_own_services() {
+        let facts = cluster().pod("shop/a-1").pod("shop/b-1").pod("shop/b-2");
+        let facts = facts.service("shop/a").service("shop/b").service("shop/c");
+        assert_eq!(selected(&facts), ["a: a-1", "b: b-1 b-2", "c: "]);
+    }
+
+    #[test]
+    fn a_pod_needs_every_label_of_the_selector() {
+        let selector = Labels::from([("app", "cart"), ("tier", "web")]);
+        let service = Service { selector, routed: true, ..Service::default() };
+        let facts = cluster().with(Event::Put(Key::new("shop", "cart"), service));
+        let facts = facts.pod("shop/cart-1").pod_with("shop/cart-2", |pod| {
+            pod.labels = [("app", "cart"), ("tier", "web"), ("x", "y")].into();
+        });
+        assert_eq!(selected(&facts), ["cart: cart-2"]);
+    }
+
+    #[test]
+    fn a_pod_that_gets_other_labels_leaves_those_that_it_shared_them_with() {
+        let facts = cluster().service("shop/cart").pod("shop/cart-1").pod("shop/cart-2");
+        let facts = facts.pod_with("shop/cart-1", |pod| pod.labels = [("app", "pay")].into());
+        let key = Key::new("shop", "cart");
+        let service = facts.last_known::<Service>().unwrap().get(&key).unwrap();
+        let names = facts.last_known_pods_of(&key, service).map(|(name, _)| name.to_string());
+        assert_eq!(names.collect::<Vec<_>>(), ["cart-2"]);
+    }
+}

@@ -18,6 +18,8 @@ pub enum Unknown {
     AgentTooOld,
     /// Something answers in the place of the agents' targets: a service mesh, a proxy.
     Captured,
+    /// No agent reaches any other node, so that none can tell what is wrong elsewhere.
+    CutOff,
     /// The API refuses to list the kind.
     Forbidden(&'static str),
     /// The first list of the kind has not ended.
@@ -72,6 +74,7 @@ impl Unknown {
         match self {
             Self::AgentTooOld => "agent_too_old",
             Self::Captured => "captured",
+            Self::CutOff => "cut_off",
             Self::Forbidden(_) => "forbidden",
             Self::NotListed(_) => "not_listed",
             Self::Panicked => "panicked",
@@ -92,6 +95,10 @@ impl fmt::Display for Unknown {
             }
             Self::Captured => f.write_str(
                 "something answers in the place of the targets: keep the agents out of the mesh",
+            ),
+            Self::CutOff => f.write_str(
+                "no agent reaches any other node: look at whether a policy restricts the agents, \
+                 then at pod_reachability",
             ),
             Self::Forbidden(kind) => {
                 write!(f, "{kind} is forbidden: grant list and watch in the ClusterRole")

@@ -60,6 +60,9 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         .filter(|(_, rows)| !sight::is_cut_off(rows))
         .map(|(node, rows)| (node, sight::all(rows)))
         .collect();
+    if sights.is_empty() {
+        return Err(Unknown::CutOff.into());
+    }
     let ports: BTreeSet<Port<'_>> = sights.values().flat_map(BTreeMap::keys).copied().collect();
     if ports.is_empty() {
         return Err(Unknown::TooFewSamples.into());

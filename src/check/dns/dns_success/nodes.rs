@@ -16,7 +16,7 @@ pub(super) fn single_out<'a>(nodes: &BTreeMap<&'a Name, Window>) -> (Vec<&'a Nam
     let judged = nodes.values().filter(|window| window.attempts >= ENOUGH).count();
     let failing = nodes.values().filter(|window| fails(window)).count();
     let fine = sum(&|window| !fails(window));
-    if failing * 2 > judged || fine.attempts < ENOUGH || fails(&fine) {
+    if failing * 2 > judged || fails(&fine) {
         return (Vec::new(), sum(&|_| true));
     }
     let alone = |window: &Window| fails(window) && is_no_chance(window, &fine);

@@ -195,6 +195,7 @@ fn every_way_to_ask_has_its_share_and_unknown_ones_have_none() {
     assert!(
         answer.samples.contains(&"netvitals_dns_success_ratio{service,cluster,tcp} 0.75".into())
     );
+    assert!(!answer.samples.iter().any(|sample| sample.contains("other")), "{:?}", answer.samples);
     assert_eq!(answer.findings, [""; 0]);
 }
 

@@ -30,16 +30,14 @@ pub(super) enum View {
     Broken,
     /// It always does, and none of its endpoints does.
     OnlyByService,
-    /// Neither does, or nobody asked.
+    /// Neither does.
     Neither,
 }
 
 impl Sight {
     pub(super) fn view(&self) -> View {
         let Window { attempts, failures, .. } = self.service;
-        if attempts < ENOUGH {
-            View::Neither
-        } else if 2 * failures >= attempts {
+        if 2 * failures >= attempts {
             // Most, because of a Service of which half of the endpoints are dead half fails.
             if self.answering > self.silent { View::Broken } else { View::Neither }
         } else if failures == 0 && self.silent > 0 && self.answering == 0 {
@@ -50,7 +48,7 @@ impl Sight {
     }
 
     pub(super) fn has_endpoints(&self) -> bool {
-        self.service.attempts >= ENOUGH && self.answering + self.silent > 0
+        self.answering + self.silent > 0
     }
 }
 

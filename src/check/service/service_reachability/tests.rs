@@ -172,6 +172,22 @@ fn an_agent_that_reaches_no_other_node_says_nothing() {
 }
 
 #[test]
+fn where_every_agent_is_cut_off_that_is_the_reason_and_not_a_lack_of_attempts() {
+    let cut_off = || {
+        let mut rows = pair(true, true);
+        rows.push(attempts(Target::PeerPod, "b", 12));
+        rows
+    };
+    let result = |agents| ask(&facts(agents)).result;
+    assert_eq!(result(vec![cut_off(), cut_off()]), Err(Unknown::CutOff.into()));
+    let mut few = fine();
+    few.iter_mut().for_each(|row| row.attempts.attempts = 2);
+    assert_eq!(result(vec![cut_off(), few]), Err(Unknown::TooFewSamples.into()));
+    let text = Unknown::CutOff.to_string();
+    assert!(text.contains("policy") && !text.contains("samples"), "{text}");
+}
+
+#[test]
 fn silent_old_captured_and_idle_agents_are_told_apart() {
     let result = |facts| ask(&facts).result;
     assert_eq!(result(cluster()), Err(Unknown::Stale("agents").into()));
