@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)] // A panic is how a scenario says that it is not so.
 #![allow(clippy::disallowed_methods)] // The rule is the exporter's: the test bed starts a cluster's programs.
 
+mod alertmanager;
 mod api;
 mod cluster;
 mod confine;

@@ -31,10 +31,13 @@ impl Monitor {
         let rules = write("rules.yaml", rules);
         run(&[cluster.tools.path("promtool").as_str(), "check", "rules", &rules]);
         let kubeconfig = cluster.kubeconfig();
+        // It may come later, or never.
+        let alertmanager = crate::alertmanager::ADDRESS;
         // What an operator makes of a PodMonitor with `honorLabels: true`.
         let config = format!(
             r#"global: {{scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 5s}}
 rule_files: ["{rules}"]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}
 scrape_configs:
 - job_name: netvitals
   honor_labels: true

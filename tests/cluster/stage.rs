@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use crate::alertmanager::Alertmanager;
 use crate::cluster::Cluster;
 use crate::monitor::Monitor;
 use crate::netvitals::{Found, Part, findings, roots};
@@ -32,6 +33,7 @@ pub(crate) struct Stage {
     installed: Cell<bool>,
     quick: Cell<bool>,
     monitor: OnceCell<Monitor>,
+    alertmanager: OnceCell<Alertmanager>,
 }
 
 impl Stage {
@@ -42,6 +44,7 @@ impl Stage {
             installed: Cell::new(false),
             quick: Cell::new(false),
             monitor: OnceCell::new(),
+            alertmanager: OnceCell::new(),
         }
     }
 
@@ -67,7 +70,14 @@ impl Stage {
 
     /// Says which program ended that nobody stopped.
     pub(crate) fn broken(&self) -> Option<String> {
-        self.cluster.broken().or_else(|| self.monitor.get()?.ended())
+        let monitor = || self.monitor.get()?.ended();
+        let alertmanager = || self.alertmanager.get()?.ended();
+        self.cluster.broken().or_else(monitor).or_else(alertmanager)
+    }
+
+    /// The Alertmanager of the lab, which Prometheus tells, with the shipped inhibitions.
+    pub(crate) fn alertmanager(&self) -> &Alertmanager {
+        self.alertmanager.get_or_init(|| Alertmanager::start(&self.cluster))
     }
 
     /// The Prometheus of the lab, with the shipped alerts at a quicker pace.

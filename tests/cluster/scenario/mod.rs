@@ -1,6 +1,7 @@
 //! What is shown on the real cluster, in the order in which it is shown.
 
 mod addresses;
+mod alerting;
 mod api_server;
 mod dashboard;
 mod dns;
@@ -9,6 +10,7 @@ mod faults;
 mod healthy;
 mod nodes;
 mod oracle;
+mod policy;
 mod reach;
 mod throttling;
 
@@ -35,6 +37,8 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("dns_replica_that_fails_is_named", dns::one_replica),
     scenario("dns_replica_without_the_api_answers_wrong", dns::stale_replica),
     scenario("dns_of_one_node_dead_names_the_node", dns::one_node),
+    scenario("dns_failing_is_told_by_the_alertmanager_and_then_resolved", alerting::dns_failing),
+    scenario("policy_that_restricts_netvitals_is_named_alone", policy::foreign_deny),
     scenario("coredns_throttled_is_the_root_of_the_latency", throttling::show),
     scenario("addresses_exhausted_on_a_node_with_pods_waiting", addresses::show),
     scenario("endpoints_stale_while_controllers_stand", endpoints::show),
