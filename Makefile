@@ -7,7 +7,7 @@ SHELL := bash
 TARGET := $(shell uname -m)-unknown-linux-gnu
 BINARY := target/$(TARGET)/release/netvitals
 
-.PHONY: help run lint test e2e cluster cluster-down tools image bench clean
+.PHONY: help run lint test e2e chart cluster cluster-down tools image bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,7 +18,7 @@ run: ## a simulated cluster and the real roles against it; no Kubernetes needed 
 lint: ## form, clippy, and the dependencies that are banned
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
-	cargo clippy --quiet --test e2e -- -D warnings
+	cargo clippy --quiet --test chart --test e2e -- -D warnings
 	cargo test --quiet --test dependencies
 
 test: ## everything that needs neither root nor Go
@@ -26,7 +26,11 @@ test: ## everything that needs neither root nor Go
 
 e2e: need-root tools image ## the five signs on a real cluster; root on Linux, Go (ONLY='name…' picks scenarios)
 	$(if $(ONLY),,alerts/check)
+	$(if $(ONLY),,$(MAKE) --no-print-directory chart)
 	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- $(ONLY)
+
+chart: ## the Helm chart by Helm 3 and 4; needs Go (UPDATE_GOLDEN=1 renders deploy/kustomize anew)
+	cargo test --test chart
 
 cluster: need-root tools image ## a real cluster with netvitals on it, until Ctrl-C
 	NETVITALS_BINARY=$(BINARY) cargo test --quiet --test e2e -- --stay

@@ -1,4 +1,5 @@
-//! The plain manifests: no right more than is used, no pod with more than it needs, and the same nodes as the checks.
+//! What the chart renders for kustomize: no right more than is used, no pod with more than it needs, and the same nodes
+//! as the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,16 +9,18 @@ use netvitals::model::Node;
 use netvitals::watch;
 use serde_json::{Value, json};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/manifests");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/default");
 
-/// Every object, in the order in which `kubectl apply -f` takes the files.
+/// Every object, in the order in which `kubectl apply -k` takes those of one kind.
 fn objects() -> Vec<Value> {
-    let mut files: Vec<_> = fs::read_dir(FOLDER)
-        .expect("the manifests are there")
-        .map(|entry| entry.expect("the folder can be read").path())
-        .collect();
-    files.sort();
-    files.iter().flat_map(|path| documents(path)).collect()
+    let folder = Path::new(FOLDER);
+    let kustomization = documents(&folder.join("kustomization.yaml"));
+    let files = words(&kustomization[0]["resources"]);
+    assert_eq!(files.len(), 2, "{files:?}");
+    ["namespace.yaml", "netvitals.yaml"]
+        .iter()
+        .flat_map(|file| documents(&folder.join(file)))
+        .collect()
 }
 
 fn documents(path: &Path) -> Vec<Value> {
@@ -52,7 +55,9 @@ fn the_role_may_list_and_watch_what_is_watched_and_nothing_else() {
     let watched: BTreeSet<(String, String)> =
         watched.map(|(group, plural)| (group.to_owned(), plural.to_owned())).collect();
     let mut allowed = BTreeSet::new();
-    for rule in object("ClusterRole", "netvitals-cluster")["rules"].as_array().expect("rules") {
+    for rule in
+        object("ClusterRole", "netvitals:netvitals-cluster")["rules"].as_array().expect("rules")
+    {
         let named: Vec<&str> =
             rule.as_object().expect("a rule").keys().map(String::as_str).collect();
         assert_eq!(named, ["apiGroups", "resources", "verbs"], "{rule}");
@@ -69,7 +74,7 @@ fn the_role_may_list_and_watch_what_is_watched_and_nothing_else() {
     let all: Vec<_> =
         all.iter().filter(|it| roles.contains(&it["kind"].as_str().unwrap_or(""))).collect();
     assert_eq!(all.len(), 2, "a role and its binding");
-    let subjects = &object("ClusterRoleBinding", "netvitals-cluster")["subjects"];
+    let subjects = &object("ClusterRoleBinding", "netvitals:netvitals-cluster")["subjects"];
     assert_eq!(
         *subjects,
         json!([{"kind": "ServiceAccount", "name": "netvitals-cluster", "namespace": "netvitals"}])
@@ -81,7 +86,9 @@ fn only_the_cluster_role_has_a_token() {
     for (component, pod) in pods() {
         let expected = component == "cluster";
         assert_eq!(pod["automountServiceAccountToken"], json!(expected), "{component}");
-        assert_eq!(pod["serviceAccountName"].is_string(), expected, "{component}");
+        assert_eq!(pod["serviceAccountName"], format!("netvitals-{component}"));
+        let account = object("ServiceAccount", &format!("netvitals-{component}"));
+        assert_eq!(account["automountServiceAccountToken"], false, "{component}");
     }
 }
 
@@ -204,7 +211,10 @@ fn a_service_selects_the_pods_that_it_is_named_for() {
     ];
     for (service, kind, workload, headless) in cases {
         let (service, workload) = (object("Service", service), object(kind, workload));
-        assert_eq!(service["spec"]["selector"], workload["spec"]["template"]["metadata"]["labels"]);
+        let labels = &workload["spec"]["template"]["metadata"]["labels"];
+        for (key, value) in service["spec"]["selector"].as_object().expect("a selector") {
+            assert_eq!(labels[key], *value, "{key}");
+        }
         assert_eq!(service["spec"]["selector"], workload["spec"]["selector"]["matchLabels"]);
         assert_eq!(service["spec"]["clusterIP"] == "None", headless);
         assert_eq!(

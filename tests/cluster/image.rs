@@ -4,31 +4,46 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
+
+use crate::containerfile::{ARCHITECTURE, Containerfile};
 
 /// An image to be made.
 pub(crate) struct Image {
     /// Its whole name with the tag, as manifests write it.
     pub(crate) name: &'static str,
-    /// Its entrypoint.
-    pub(crate) entrypoint: &'static [&'static str],
+    /// How its containers are run.
+    pub(crate) config: Map<String, Value>,
     /// Static programs: from here, to there.
-    pub(crate) programs: Vec<(PathBuf, &'static str)>,
+    pub(crate) programs: Vec<(PathBuf, String)>,
     /// Symbolic links: what they lead to, and where they are.
     pub(crate) links: Vec<(&'static str, String)>,
 }
 
+/// How containers of an image are run that only has an entrypoint.
+pub(crate) fn entrypoint(words: &[&str]) -> Map<String, Value> {
+    let config = json!({"Entrypoint": words, "Env": ["PATH=/bin"], "WorkingDir": "/"});
+    config.as_object().cloned().unwrap_or_default()
+}
+
 impl Image {
+    /// The image that ships, with its binary: what an engine makes of the Containerfile.
+    pub(crate) fn shipped(name: &'static str, binary: &Path) -> Self {
+        let file = Containerfile::shipped();
+        let programs = file.programs(binary);
+        Self { name, config: file.config, programs, links: Vec::new() }
+    }
+
     /// Writes it as a tar into `folder`, and returns its path.
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let layer = self.layer();
         let digest = hex(&layer);
         let config = json!({
-            "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+            "architecture": ARCHITECTURE,
             "os": "linux",
-            "config": { "Entrypoint": self.entrypoint, "Env": ["PATH=/bin"], "WorkingDir": "/" },
+            "config": self.config,
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{digest}")] },
         });
         let config = config.to_string().into_bytes();

@@ -1,70 +1,86 @@
-//! A real Prometheus in the lab: it finds netvitals' pods by the API, as a PodMonitor would make it.
+//! A real Prometheus in the lab: it finds netvitals' pods by the API, as shipped.
 
 use std::fs;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::program::{Program, run};
+use crate::tools::source;
 use crate::wait::{holds, secs, until};
 use crate::web;
-
-const ADDRESS: &str = "127.0.0.1:9090";
 
 /// A Prometheus that runs.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     program: Program,
+    address: String,
+}
+
+/// What a Prometheus is to do.
+pub(crate) struct Watch<'a> {
+    /// Where it listens on loopback.
+    pub(crate) port: u16,
+    /// Between scrapes, and between evaluations of rules that say nothing else.
+    pub(crate) interval: &'a str,
+    /// The text of a file of rules.
+    pub(crate) rules: &'a str,
+    /// Its jobs, without credentials.
+    pub(crate) jobs: Vec<Value>,
 }
 
 impl Monitor {
-    /// Starts it, with the rules in `rules` (the text of a file of rules).
+    /// Starts one with the jobs that are shipped for those without an operator, at a quick pace.
     pub(crate) fn start(cluster: &Cluster, rules: &str) -> Self {
-        let folder = cluster.lab.folder().join("prometheus");
+        let file = source("deploy/prometheus/scrape-configs.yaml");
+        let text = fs::read_to_string(&file);
+        let text = text.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let shipped: Value = serde_saphyr::from_str(&text).expect("the shipped jobs are YAML");
+        let jobs = shipped["scrape_configs"].as_array().expect("jobs").clone();
+        Self::start_with(cluster, Watch { port: 9090, interval: "5s", rules, jobs })
+    }
+
+    /// Starts one.
+    pub(crate) fn start_with(cluster: &Cluster, watch: Watch<'_>) -> Self {
+        let name = format!("prometheus-{}", watch.port);
+        let folder = cluster.lab.folder().join(&name);
         fs::create_dir_all(&folder).expect("the lab's folder can be written");
         let write = |file: &str, text: &str| {
             let path = folder.join(file);
             fs::write(&path, text).expect("the lab's folder can be written");
             path.display().to_string()
         };
-        let rules = write("rules.yaml", rules);
+        let rules = write("rules.yaml", watch.rules);
         run(&[cluster.tools.path("promtool").as_str(), "check", "rules", &rules]);
-        let kubeconfig = cluster.kubeconfig();
-        // It may come later, or never.
-        let alertmanager = crate::alertmanager::ADDRESS;
-        // What an operator makes of a PodMonitor with `honorLabels: true`.
-        let config = format!(
-            r#"global: {{scrape_interval: 5s, scrape_timeout: 4s, evaluation_interval: 5s}}
-rule_files: ["{rules}"]
-alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}
-scrape_configs:
-- job_name: netvitals
-  honor_labels: true
-  kubernetes_sd_configs:
-  - {{role: pod, kubeconfig_file: "{kubeconfig}", namespaces: {{names: [netvitals]}}}}
-  relabel_configs:
-  - {{source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_name], regex: netvitals, action: keep}}
-  - {{source_labels: [__meta_kubernetes_pod_container_port_name], regex: http, action: keep}}
-  - {{source_labels: [__meta_kubernetes_pod_phase], regex: (Failed|Succeeded), action: drop}}
-  - {{source_labels: [__meta_kubernetes_namespace], target_label: namespace}}
-  - {{source_labels: [__meta_kubernetes_pod_name], target_label: pod}}
-  - {{source_labels: [__meta_kubernetes_pod_container_name], target_label: container}}
-  - {{source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component], regex: (.+), replacement: "netvitals-$1", target_label: job}}
-  - {{target_label: endpoint, replacement: http}}
-"#
-        );
-        let config = write("prometheus.yaml", &config);
+        let mut jobs = watch.jobs;
+        for discovery in
+            jobs.iter_mut().flat_map(|job| job["kubernetes_sd_configs"].as_array_mut()).flatten()
+        {
+            discovery["kubeconfig_file"] = cluster.kubeconfig().into();
+        }
+        let interval = watch.interval;
+        let config = json!({
+            "global": {
+                "scrape_interval": interval, "scrape_timeout": "4s", "evaluation_interval": interval,
+            },
+            "rule_files": [rules],
+            "scrape_configs": jobs,
+            // It may come later, or never.
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [crate::alertmanager::ADDRESS]}]}]},
+        });
+        let config = write("prometheus.yaml", &config.to_string());
+        let address = format!("127.0.0.1:{}", watch.port);
         let argv = vec![
             cluster.tools.path("prometheus"),
             format!("--config.file={config}"),
             format!("--storage.tsdb.path={}", folder.join("data").display()),
-            format!("--web.listen-address={ADDRESS}"),
+            format!("--web.listen-address={address}"),
             "--log.level=warn".into(),
         ];
-        let program = Program::start(&cluster.lab.logs(), "prometheus", argv);
-        until("Prometheus is ready", secs(60), || web::body(ADDRESS, "/-/ready").map(drop));
-        Self { program }
+        let program = Program::start(&cluster.lab.logs(), &name, argv);
+        until("Prometheus is ready", secs(60), || web::body(&address, "/-/ready").map(drop));
+        Self { program, address }
     }
 
     /// The samples of an expression now: labels and value.
@@ -155,7 +171,7 @@ scrape_configs:
     }
 
     fn get(&self, path: &str) -> Result<Value, String> {
-        let body = web::body(ADDRESS, path)?;
+        let body = web::body(&self.address, path)?;
         serde_json::from_str(&body).map_err(|error| format!("{path}: {error}: {body}"))
     }
 }

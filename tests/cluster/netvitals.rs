@@ -23,9 +23,10 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Agent, Self::HostAgent, Self::Cluster];
+    pub(crate) const ALL: [Self; 3] = [Self::Agent, Self::HostAgent, Self::Cluster];
 
-    const fn component(self) -> &'static str {
+    /// The label by which its pods are selected.
+    pub(crate) const fn component(self) -> &'static str {
         match self {
             Self::Agent => "agent",
             Self::HostAgent => "host-agent",
@@ -37,7 +38,8 @@ impl Part {
         if matches!(self, Self::HostAgent) { 12351 } else { 12350 }
     }
 
-    const fn plural(self) -> &'static str {
+    /// The kind of its workload, as the API has it.
+    pub(crate) const fn plural(self) -> &'static str {
         if matches!(self, Self::Cluster) { "deployments" } else { "daemonsets" }
     }
 
@@ -119,7 +121,7 @@ pub(crate) fn roots(page: &Page) -> Vec<(String, String)> {
 }
 
 impl Cluster {
-    /// Installs netvitals with the shipped manifests, and waits until its pods are ready; `env` is what the cluster
+    /// Installs netvitals by kustomize, and waits until its pods are ready; `env` is what the cluster
     /// role is told besides.
     ///
     /// # Panics
@@ -127,7 +129,7 @@ impl Cluster {
     /// Panics where `make image` was not run.
     pub(crate) fn install(&self, env: &[&str]) {
         assert!(netvitals().is_some(), "no binary at NETVITALS_BINARY: run `make image`");
-        self.apply(&source("deploy/manifests"));
+        self.kubectl(&["apply", "-k", &source("deploy/kustomize/default").display().to_string()]);
         if !env.is_empty() {
             self.set_env(Part::Cluster, env);
         }
@@ -151,9 +153,14 @@ impl Cluster {
 
     /// The pods of a part that are there to stay, by name.
     pub(crate) fn netvitals(&self, part: Part) -> Vec<Pod> {
+        self.netvitals_in(NAMESPACE, part)
+    }
+
+    /// The pods of a part of another installation, as [`Self::netvitals`] has those of the first.
+    pub(crate) fn netvitals_in(&self, namespace: &str, part: Part) -> Vec<Pod> {
         let selector = format!("app.kubernetes.io/component={}", part.component());
         let pods = until("the pods of netvitals can be listed", secs(30), || {
-            self.pods(NAMESPACE, &selector)
+            self.pods(namespace, &selector)
         });
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut all: Vec<Pod> = pods
@@ -180,6 +187,15 @@ impl Cluster {
     ///
     /// Fails where one does not answer.
     pub(crate) fn verdicts(&self) -> Result<Vec<Page>, String> {
-        self.netvitals(Part::Cluster).iter().map(Pod::page).collect()
+        self.verdicts_in(NAMESPACE)
+    }
+
+    /// The same of another installation.
+    ///
+    /// # Errors
+    ///
+    /// Fails where one does not answer.
+    pub(crate) fn verdicts_in(&self, namespace: &str) -> Result<Vec<Page>, String> {
+        self.netvitals_in(namespace, Part::Cluster).iter().map(Pod::page).collect()
     }
 }

@@ -250,7 +250,7 @@ impl Node {
 }
 
 /// The processes of a group and those below it.
-fn processes(group: &Path) -> Vec<i32> {
+pub(crate) fn processes(group: &Path) -> Vec<i32> {
     let own = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     let mut all: Vec<i32> = own.lines().filter_map(|line| line.parse().ok()).collect();
     for entry in fs::read_dir(group).into_iter().flatten().flatten() {

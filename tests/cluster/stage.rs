@@ -48,6 +48,11 @@ impl Stage {
         }
     }
 
+    /// Whether netvitals was installed.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.installed.get()
+    }
+
     /// Installs netvitals as shipped, once.
     pub(crate) fn install(&self) {
         if !self.installed.replace(true) {

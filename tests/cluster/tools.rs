@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::image::Image;
+use crate::image::{Image, entrypoint};
 use crate::program::run;
 
 /// The names of the images, as manifests write them.
@@ -11,7 +11,9 @@ pub(crate) mod image {
     pub(crate) const PAUSE: &str = "docker.io/testbed/pause:1";
     pub(crate) const COREDNS: &str = "docker.io/testbed/coredns:1";
     pub(crate) const BUSYBOX: &str = "docker.io/testbed/busybox:1";
-    pub(crate) const NETVITALS: &str = "docker.io/netvitals/netvitals:dev";
+    /// As the container runtime completes the name in the chart.
+    pub(crate) const NETVITALS: &str =
+        concat!("docker.io/netvitals/netvitals:", env!("CARGO_PKG_VERSION"));
 }
 
 /// The programs of busybox that workloads use.
@@ -28,7 +30,7 @@ impl Tools {
     /// Asks the script that builds them; a moment when they are built.
     pub(crate) fn find() -> Self {
         let script = source("tests/tools/build");
-        let families = ["etcd", "kubernetes", "coredns", "prometheus", "alertmanager"];
+        let families = ["etcd", "kubernetes", "coredns", "prometheus", "alertmanager", "helm"];
         let words: Vec<String> = [script.display().to_string()]
             .into_iter()
             .chain(families.iter().map(|family| (*family).to_owned()))
@@ -67,30 +69,25 @@ impl Tools {
         let mut images = vec![
             Image {
                 name: image::PAUSE,
-                entrypoint: &["/pause"],
-                programs: vec![(pause, "/pause")],
+                config: entrypoint(&["/pause"]),
+                programs: vec![(pause, "/pause".into())],
                 links: Vec::new(),
             },
             Image {
                 name: image::COREDNS,
-                entrypoint: &["/coredns"],
-                programs: vec![(PathBuf::from(self.path("coredns")), "/coredns")],
+                config: entrypoint(&["/coredns"]),
+                programs: vec![(PathBuf::from(self.path("coredns")), "/coredns".into())],
                 links: Vec::new(),
             },
             Image {
                 name: image::BUSYBOX,
-                entrypoint: &["/bin/sh"],
-                programs: vec![(PathBuf::from("/bin/busybox"), "/bin/busybox")],
+                config: entrypoint(&["/bin/sh"]),
+                programs: vec![(PathBuf::from("/bin/busybox"), "/bin/busybox".into())],
                 links: APPLETS.iter().map(|applet| ("busybox", format!("/bin/{applet}"))).collect(),
             },
         ];
         if let Some(binary) = netvitals() {
-            images.push(Image {
-                name: image::NETVITALS,
-                entrypoint: &["/netvitals"],
-                programs: vec![(binary, "/netvitals")],
-                links: Vec::new(),
-            });
+            images.push(Image::shipped(image::NETVITALS, &binary));
         }
         images.iter().map(|image| image.write(folder)).collect()
     }

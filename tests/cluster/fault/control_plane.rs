@@ -9,7 +9,7 @@ use crate::wait::{secs, until};
 use crate::web;
 
 /// What netvitals may see.
-const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/netvitals-cluster";
+const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/netvitals:netvitals-cluster";
 
 impl Cluster {
     /// Stops a component as SIGSTOP does; undone, it goes on.

@@ -8,6 +8,7 @@ mod dns;
 mod endpoints;
 mod faults;
 mod healthy;
+mod install;
 mod nodes;
 mod oracle;
 mod policy;
@@ -29,8 +30,12 @@ const fn scenario(name: &'static str, show: fn(&Stage)) -> Scenario {
     Scenario { name, show }
 }
 
-/// All of them. The first sees netvitals as shipped, the others give it shorter intervals; the last takes a node away.
+/// All of them. The first come before netvitals is there, the next sees it as shipped, the others give it shorter
+/// intervals; the last takes a node away.
 pub(crate) static ALL: &[Scenario] = &[
+    scenario("install_renders_what_the_api_server_takes", install::accepted),
+    scenario("install_refused_by_pod_security_names_the_command", install::refused),
+    scenario("install_twice_by_helm_finds_and_fires_nothing", install::twice),
     scenario("healthy_cluster_has_no_finding_and_no_alert", healthy::show),
     scenario("dashboard_has_an_answer_to_every_query", dashboard::answered),
     scenario("dns_packets_dropped_lower_the_ratio_and_fire_the_alert", dns::packets_dropped),

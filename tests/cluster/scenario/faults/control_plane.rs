@@ -40,8 +40,8 @@ pub(crate) fn api_server_killed(cluster: &Cluster) {
 
 /// netvitals may not list a kind.
 pub(crate) fn kind_forbidden(cluster: &Cluster) {
-    for file in ["00-namespace.yaml", "20-cluster.yaml"] {
-        cluster.apply(&source("deploy/manifests").join(file));
+    for file in ["namespace.yaml", "netvitals.yaml"] {
+        cluster.apply(&source("deploy/kustomize/default").join(file));
     }
     let may = |resource: &str| {
         let user = "--as=system:serviceaccount:netvitals:netvitals-cluster";

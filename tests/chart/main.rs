@@ -1,0 +1,383 @@
+//! The chart, rendered by both Helms: `make chart`. They are built by Go, so that `make test` leaves this out.
+//!
+//! `UPDATE_GOLDEN=1 make chart` renders `deploy/kustomize` anew.
+
+#![allow(clippy::disallowed_methods)] // The rule is the exporter's: this runs Helm.
+
+mod helm;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use netvitals::watch;
+use serde_json::{Value, json};
+
+use crate::helm::{Helm, all, find, kinds, names, objects};
+
+/// Values that turn everything on.
+const EVERYTHING: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/netvitals/ci/everything-values.yaml");
+
+const BAD_VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/bad-values");
+
+const KUSTOMIZE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize");
+
+/// The values of each folder of `deploy/kustomize`.
+const RENDERED: [(&str, &[&str]); 2] =
+    [("default", &[]), ("restricted", &["--set=hostAgent.enabled=false"])];
+
+/// The chart with values, as a release `netvitals` in the namespace `netvitals`.
+fn render(values: &[&str]) -> Vec<Value> {
+    objects(&Helm::newest().template("netvitals", "netvitals", values).expect("good values"))
+}
+
+fn args(workload: &Value) -> BTreeSet<&str> {
+    let args = workload["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    args.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn every_helm_lints_it_and_renders_the_same() {
+    let mut rendered = BTreeMap::new();
+    for helm in Helm::every() {
+        for values in [&[][..], &["--values", EVERYTHING]] {
+            helm.lint(values).unwrap_or_else(|error| panic!("{}: {error}", helm.name));
+            // Only the order of objects of one kind is Helm's own.
+            let text = helm.template("watcher", "sight", values).expect("good values");
+            let mut all: Vec<String> = objects(&text).iter().map(Value::to_string).collect();
+            all.sort();
+            let first = rendered.entry(values.len()).or_insert_with(|| all.clone());
+            assert_eq!(*first, all, "{} renders another chart", helm.name);
+        }
+    }
+    assert_eq!(Helm::every().len(), 2, "Helm 3 and Helm 4");
+}
+
+#[test]
+fn defaults_need_no_operator() {
+    let expected: BTreeMap<&str, usize> = BTreeMap::from([
+        ("ClusterRole", 1),
+        ("ClusterRoleBinding", 1),
+        ("DaemonSet", 2),
+        ("Deployment", 1),
+        ("PodDisruptionBudget", 1),
+        ("Service", 3),
+        ("ServiceAccount", 3),
+    ]);
+    assert_eq!(kinds(&render(&[])), expected.into_iter().map(|(k, n)| (k.into(), n)).collect());
+}
+
+#[test]
+fn everything_that_the_chart_can_make_is_shown() {
+    let shown = kinds(&render(&["--values", EVERYTHING]));
+    for kind in [
+        "ConfigMap",
+        "GrafanaDashboard",
+        "NetworkPolicy",
+        "PodMonitor",
+        "PriorityClass",
+        "PrometheusRule",
+        "ServiceMonitor",
+    ] {
+        assert!(shown.contains_key(kind), "{kind} in {shown:?}");
+    }
+}
+
+#[test]
+fn bad_values_are_refused_with_words_that_help() {
+    let mut files: Vec<_> = fs::read_dir(BAD_VALUES)
+        .expect("the folder is there")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .collect();
+    files.sort();
+    assert!(files.len() > 15, "{}", files.len());
+    for path in files {
+        let text = fs::read_to_string(&path).expect("a file of values can be read");
+        let name = path.display().to_string();
+        let expected = text.lines().next().and_then(|line| line.strip_prefix("# expect: "));
+        let expected = expected.unwrap_or_else(|| panic!("{name} does not say what to expect"));
+        for helm in Helm::every() {
+            let refused = helm.template("netvitals", "netvitals", &["--values", &name]);
+            let error = refused.err().unwrap_or_else(|| panic!("{} takes {name}", helm.name));
+            assert!(error.contains(expected), "{}, {name}: {error}", helm.name);
+        }
+    }
+}
+
+#[test]
+fn the_role_may_what_is_watched_and_nothing_else() {
+    let watched: BTreeSet<(&str, &str)> =
+        watch::ALL.iter().map(|watch| (watch.kind.group, watch.kind.plural)).collect();
+    for values in [&[][..], &["--values", EVERYTHING]] {
+        let chart = render(values);
+        let mut allowed = BTreeSet::new();
+        let rules = find(&chart, "ClusterRole", "netvitals:netvitals-cluster")["rules"].as_array();
+        for rule in rules.expect("rules") {
+            assert_eq!(rule["verbs"], json!(["list", "watch"]), "{rule}");
+            assert_eq!(rule.as_object().expect("a rule").len(), 3, "{rule}");
+            let groups = rule["apiGroups"].as_array().expect("groups");
+            let resources = rule["resources"].as_array().expect("resources");
+            for group in groups.iter().filter_map(Value::as_str) {
+                allowed.extend(resources.iter().filter_map(|it| Some((group, it.as_str()?))));
+            }
+        }
+        assert_eq!(allowed, watched);
+        let roles = ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+        let roles: Vec<String> = roles.iter().flat_map(|kind| names(&chart, kind)).collect();
+        assert_eq!(roles.len(), 2, "a role and its binding: {roles:?}");
+        for object in chart.iter().filter(|object| object["kind"] == "ClusterRole") {
+            let text = object.to_string();
+            for word in ["proxy", "secrets", "\"*\"", "impersonate", "escalate", "bind\""] {
+                assert!(!text.contains(word), "{word}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_of_a_release_are_told_to_the_program() {
+    let text = Helm::newest().template("watcher", "sight", &[]).expect("good values");
+    let chart = objects(&text);
+    for component in ["agent", "host-agent"] {
+        let agent = find(&chart, "DaemonSet", &format!("watcher-netvitals-{component}"));
+        let told = "--cluster-service=watcher-netvitals-cluster:12350";
+        assert!(args(agent).contains(told), "{:?}", args(agent));
+    }
+    let services = names(&chart, "Service");
+    for name in ["watcher-netvitals-agent", "watcher-netvitals-agents", "watcher-netvitals-cluster"]
+    {
+        assert!(services.contains(name), "{services:?}");
+    }
+    let expected = BTreeSet::from([
+        "cluster",
+        "--agents.daemonset=watcher-netvitals-agent",
+        "--agents.host-daemonset=watcher-netvitals-host-agent",
+        "--agents.service=watcher-netvitals-agent",
+        "--agents.headless-service=watcher-netvitals-agents",
+    ]);
+    assert_eq!(args(find(&chart, "Deployment", "watcher-netvitals-cluster")), expected);
+    for object in &chart {
+        let namespace = &object["metadata"]["namespace"];
+        let everywhere = object["kind"].as_str().is_some_and(|kind| kind.starts_with("Cluster"));
+        assert_eq!(namespace == "sight", !everywhere, "{object}");
+    }
+}
+
+#[test]
+fn two_releases_in_two_namespaces_share_no_name() {
+    let of = |namespace| {
+        let text = Helm::newest().template("netvitals", namespace, &["--values", EVERYTHING]);
+        let all = objects(&text.expect("good values"));
+        let own = all.into_iter().filter(|object| object["metadata"]["namespace"].is_null());
+        // What the values add by hand is theirs.
+        let own = own.filter(|object| object["kind"] != "ConfigMap");
+        own.map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect()
+    };
+    let (one, other): (BTreeSet<String>, BTreeSet<String>) = (of("one"), of("other"));
+    assert_eq!(one.len(), 3, "a role, its binding, a priority class: {one:?}");
+    assert!(one.is_disjoint(&other), "{one:?}");
+}
+
+#[test]
+fn without_host_agents_nothing_of_them_is_left() {
+    let chart = render(&["--set=hostAgent.enabled=false"]);
+    assert_eq!(names(&chart, "DaemonSet"), BTreeSet::from(["netvitals-agent".to_owned()]));
+    let cluster = find(&chart, "Deployment", "netvitals-cluster");
+    assert!(args(cluster).contains("--agents.host-daemonset="), "{:?}", args(cluster));
+    for word in ["hostNetwork", "hostPath", "host-agent"] {
+        assert!(!chart.iter().any(|object| object.to_string().contains(word)), "{word}");
+    }
+}
+
+#[test]
+fn a_single_replica_has_no_disruption_budget() {
+    assert_eq!(names(&render(&[]), "PodDisruptionBudget").len(), 1);
+    let single = render(&["--set=cluster.replicas=1"]);
+    assert!(names(&single, "PodDisruptionBudget").is_empty(), "nobody could drain its node");
+}
+
+#[test]
+fn ids_can_be_left_to_the_platform() {
+    for helm in Helm::every() {
+        let nulls =
+            ["--set=podSecurityContext.runAsUser=null", "--set=podSecurityContext.runAsGroup=null"];
+        let text = helm.template("netvitals", "netvitals", &nulls).expect("good values");
+        for object in objects(&text) {
+            let security = &object["spec"]["template"]["spec"]["securityContext"];
+            let Some(security) = security.as_object() else { continue };
+            assert!(!security.contains_key("runAsUser"), "{}: {security:?}", helm.name);
+            assert!(!security.contains_key("runAsGroup"), "{}: {security:?}", helm.name);
+            assert_eq!(security["runAsNonRoot"], true);
+        }
+    }
+}
+
+#[test]
+fn service_meshes_leave_the_pods_alone_unless_they_are_wanted() {
+    let annotated = |chart: &[Value]| -> Vec<Value> {
+        let pods = chart.iter().map(|object| object["spec"]["template"]["metadata"].clone());
+        pods.filter(Value::is_object).collect()
+    };
+    let pods = annotated(&render(&[]));
+    assert_eq!(pods.len(), 3);
+    for pod in pods {
+        assert_eq!(pod["labels"]["sidecar.istio.io/inject"], "false");
+        assert_eq!(pod["labels"]["istio.io/dataplane-mode"], "none");
+        assert_eq!(pod["labels"]["kuma.io/sidecar-injection"], "disabled");
+        assert_eq!(pod["annotations"]["linkerd.io/inject"], "disabled");
+    }
+    for pod in annotated(&render(&["--set=serviceMesh.optOut=false"])) {
+        assert_eq!(pod["labels"].as_object().expect("labels").len(), 3, "{pod}");
+        assert!(pod["annotations"].is_null(), "{pod}");
+    }
+}
+
+#[test]
+fn monitors_select_the_pods_that_they_are_for() {
+    let chart = render(&["--values", EVERYTHING]);
+    let monitor = find(&chart, "ServiceMonitor", "netvitals-cluster");
+    let service = find(&chart, "Service", "netvitals-cluster");
+    for (key, value) in monitor["spec"]["selector"]["matchLabels"].as_object().expect("labels") {
+        assert_eq!(service["metadata"]["labels"][key], *value, "{key}");
+    }
+    assert_eq!(monitor["metadata"]["labels"]["release"], "monitoring");
+    assert_eq!(monitor["spec"]["endpoints"][0]["honorLabels"], true);
+    let monitor = find(&chart, "PodMonitor", "netvitals-agents");
+    let components = &monitor["spec"]["selector"]["matchExpressions"][0]["values"];
+    for workload in all(&chart, "DaemonSet") {
+        let labels = &workload["spec"]["template"]["metadata"]["labels"];
+        for (key, value) in monitor["spec"]["selector"]["matchLabels"].as_object().expect("labels")
+        {
+            assert_eq!(labels[key], *value, "{key}");
+        }
+        let component = &labels["app.kubernetes.io/component"];
+        assert!(components.as_array().expect("values").contains(component), "{component}");
+    }
+}
+
+#[test]
+fn rules_are_the_shipped_ones_but_for_what_values_say() {
+    let shipped: Value = serde_saphyr::from_str(include_str!("../../alerts/netvitals.rules.yaml"))
+        .expect("the shipped rules are YAML");
+    let plain = render(&["--set=prometheusRule.enabled=true"]);
+    let rule = find(&plain, "PrometheusRule", "netvitals");
+    assert_eq!(rule["spec"]["groups"], shipped["groups"]);
+
+    let chart = render(&["--values", EVERYTHING]);
+    let spec = &find(&chart, "PrometheusRule", "netvitals")["spec"];
+    let groups = spec["groups"].as_array().expect("groups");
+    let rules: Vec<&Value> =
+        groups.iter().flat_map(|group| group["rules"].as_array().expect("rules")).collect();
+    let all = |alert: &str| -> Vec<&Value> {
+        rules.iter().copied().filter(|rule| rule["alert"] == alert).collect()
+    };
+    assert!(all("NetvitalsIPPoolFilling").is_empty(), "it is disabled");
+    let low = all("NetvitalsDNSSuccessLow");
+    assert_eq!((&low[0]["for"], &low[1]["for"]), (&json!("7m"), &json!("5m")));
+    assert_eq!(low[0]["labels"]["severity"], "page");
+    assert_eq!(low[1]["labels"]["severity"], "warning");
+    assert!(all("NetvitalsDown").iter().all(|rule| rule["expr"] == "vector(1)"));
+    assert_eq!(all("Own").len(), 1);
+    for rule in rules.iter().filter(|rule| rule["alert"] != "Own") {
+        assert_eq!(rule["labels"]["team"], "network", "{rule}");
+        let alert = rule["alert"].as_str().expect("a name");
+        let runbook = format!("https://netvitals.corp.example.com/runbooks/{alert}");
+        assert_eq!(rule["annotations"]["runbook_url"], runbook);
+        let dashboard = rule["annotations"]["dashboard_url"].as_str().unwrap_or_default();
+        assert!(dashboard.starts_with("https://grafana.corp.example.com/d/"), "{dashboard}");
+    }
+}
+
+#[test]
+fn dashboards_survive_the_template() {
+    let shipped: Value =
+        serde_json::from_str(include_str!("../../dashboards/netvitals-overview.json"))
+            .expect("the dashboard is JSON");
+    let chart = render(&["--values", EVERYTHING]);
+    let map = find(&chart, "ConfigMap", "netvitals-overview");
+    assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
+    let object = find(&chart, "GrafanaDashboard", "netvitals-overview");
+    for text in [&map["data"]["netvitals-overview.json"], &object["spec"]["json"]] {
+        let text = text.as_str().expect("a text");
+        assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), shipped);
+    }
+}
+
+#[test]
+fn the_configuration_is_mounted_and_a_change_of_it_rolls_the_pods() {
+    let sums = |values: &[&str]| -> Vec<Value> {
+        let chart = render(values);
+        let pods =
+            chart.iter().map(|object| &object["spec"]["template"]).filter(|it| it.is_object());
+        pods.map(|pod| {
+            let told = &pod["spec"]["containers"][0]["args"].to_string();
+            assert!(told.contains("--config.file=/etc/netvitals/config.yaml"), "{told}");
+            let mounts = pod["spec"]["containers"][0]["volumeMounts"].as_array().expect("mounts");
+            assert!(mounts.iter().any(|it| it["mountPath"] == "/etc/netvitals"), "{mounts:?}");
+            pod["metadata"]["annotations"]["checksum/config"].clone()
+        })
+        .collect()
+    };
+    let one = sums(&["--set=config.dns.interval=5s"]);
+    let other = sums(&["--set=config.dns.interval=6s"]);
+    assert_eq!(one.len(), 3);
+    assert!(one.iter().zip(&other).all(|(one, other)| one.is_string() && one != other));
+}
+
+#[test]
+fn a_network_policy_lets_scrapes_in_by_port_and_netvitals_without() {
+    let chart = render(&["--values", EVERYTHING]);
+    let policies: Vec<&Value> = all(&chart, "NetworkPolicy").collect();
+    assert_eq!(policies.len(), 2);
+    for policy in policies {
+        // By this label the program knows that it is no foreign one.
+        assert_eq!(policy["metadata"]["labels"]["app.kubernetes.io/name"], "netvitals");
+        assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress"]), "egress stays open");
+        let [own, scrapes] = policy["spec"]["ingress"].as_array().expect("rules").as_slice() else {
+            panic!("{policy}")
+        };
+        assert!(own["ports"].is_null(), "ICMP would be cut off: {own}");
+        let ranges = own["from"].as_array().expect("peers");
+        assert!(ranges.iter().any(|it| it["ipBlock"]["cidr"] == "10.99.0.0/24"), "{own}");
+        assert_eq!(scrapes["ports"], json!([{"port": "http"}]));
+    }
+}
+
+#[test]
+fn kustomize_is_what_the_chart_renders() {
+    for (folder, values) in RENDERED {
+        let text = Helm::newest().template("netvitals", "netvitals", values).expect("good values");
+        let of_helm =
+            ["app.kubernetes.io/managed-by:", "helm.sh/chart:", "# Source: ", "helm.sh/hook"];
+        let kept = text.lines().map(str::trim_end).filter(|line| {
+            !line.is_empty() && !of_helm.iter().any(|word| line.trim_start().starts_with(word))
+        });
+        let head =
+            "# Rendered from deploy/helm/netvitals by `UPDATE_GOLDEN=1 make chart`: edit that one.";
+        let kept: Vec<&str> =
+            [head].into_iter().chain(kept.skip_while(|it| *it == "---")).collect();
+        let rendered = kept.join("\n") + "\n";
+        let path = format!("{KUSTOMIZE}/{folder}/netvitals.yaml");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, rendered).expect("the folder can be written");
+            continue;
+        }
+        let is = fs::read_to_string(&path).expect("what was rendered is there");
+        assert!(is == rendered, "{path} is old: run UPDATE_GOLDEN=1 make chart");
+    }
+}
+
+#[test]
+fn the_notes_say_what_is_to_be_done_next() {
+    let notes = |values: &[&str]| Helm::newest().notes(values);
+    let text = notes(&[]);
+    for words in [
+        "kubectl -n netvitals port-forward service/netvitals-cluster 12350",
+        "kubectl label ns netvitals pod-security.kubernetes.io/enforce=privileged --overwrite",
+        "--set hostAgent.enabled=false",
+        "--set serviceMonitor.additionalLabels.release=<its release>",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!notes(&["--set=hostAgent.enabled=false"]).contains("kubectl label ns"));
+}
