@@ -13,7 +13,7 @@ pub(super) fn row(rules: &Rules) -> Row {
         lines: vec![
             Line { height: 8, panels: success(rules).map(|panel| (12, panel)).into() },
             Line { height: 8, panels: latency(rules).map(|panel| (8, panel)).into() },
-            Line { height: 7, panels: servers().map(|panel| (8, panel)).into() },
+            Line { height: 7, panels: servers(rules).map(|panel| (8, panel)).into() },
         ],
     }
 }
@@ -81,7 +81,7 @@ fn latency(rules: &Rules) -> [Panel; 3] {
     ]
 }
 
-fn servers() -> [Panel; 3] {
+fn servers(rules: &Rules) -> [Panel; 3] {
     let by_path = ["path", "query", "protocol"];
     [
         Panel::lines(
@@ -125,6 +125,7 @@ fn servers() -> [Panel; 3] {
         )
         .unit("short")
         .colours("green", &[(1.0, "red")])
-        .empty("no answers are compared"),
+        .empty("no answers are compared")
+        .alerts(rules, &["NetvitalsDNSAnswersWrong"]),
     ]
 }

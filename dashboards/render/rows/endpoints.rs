@@ -6,6 +6,7 @@ use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
     let alert = &["NetvitalsEndpointsMismatch"][..];
+    let late = &["NetvitalsEndpointsLagging"][..];
     let columns = ["namespace", "service", "class", "Value"];
     let buckets = once(&["le"], &rate(&series("netvitals_endpoint_lag_seconds_bucket", "")));
     let quantile = |share: &str| format!("histogram_quantile({share}, {buckets})");
@@ -50,7 +51,7 @@ pub(super) fn row(rules: &Rules) -> Row {
             .query(&quantile("0.99"), "99 of 100")
             .unit("s")
             .empty("no pod has changed")
-            .alerts(rules, alert),
+            .alerts(rules, late),
         ),
         (
             12,
@@ -63,7 +64,7 @@ pub(super) fn row(rules: &Rules) -> Row {
             .query(&format!("time() - min({oldest})"), "oldest")
             .unit("s")
             .empty("no mismatch is open")
-            .alerts(rules, alert),
+            .alerts(rules, late),
         ),
     ];
     Row {
