@@ -128,12 +128,16 @@ impl Api {
 
 /// The status of an object's condition, empty where it has none of that type.
 pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> &'a str {
-    let conditions = object["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
-    let found = conditions.iter().find(|condition| condition["type"] == kind);
+    let found = items(&object["status"]["conditions"]).iter().find(|it| it["type"] == kind);
     found.and_then(|condition| condition["status"].as_str()).unwrap_or_default()
 }
 
 /// The name of an object.
 pub(crate) fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+/// The items of a list; none where it is no list.
+pub(crate) fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }

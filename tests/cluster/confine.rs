@@ -170,6 +170,11 @@ pub(crate) fn down() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What every process inside the lab of an owner has in its environment.
+pub(crate) fn mark(owner: u32) -> String {
+    format!("{OWNER}={owner}")
+}
+
 /// This program.
 pub(crate) fn exe() -> PathBuf {
     env::current_exe().expect("a running program has a path")

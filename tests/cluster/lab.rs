@@ -78,6 +78,13 @@ impl Lab {
         }
     }
 
+    /// What of it is on the machine, but for the logs.
+    pub(crate) fn traces(&self) -> Vec<PathBuf> {
+        let mut traces = self.groups();
+        traces.extend(Some(self.folder()).filter(|folder| folder.exists()));
+        traces
+    }
+
     /// Its groups that are there, one for each hierarchy.
     fn groups(&self) -> Vec<PathBuf> {
         let name = self.cgroup();

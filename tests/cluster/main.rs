@@ -1,7 +1,8 @@
 //! The real cluster, and the scenarios that are shown on it: `make e2e`, `make cluster`.
 //!
 //! `e2e [NAME…]` runs the scenarios whose name contains one of the words, or all; `--list` names them, `--stay` starts
-//! a cluster and leaves it until Ctrl-C, `--down` ends those.
+//! a cluster and leaves it until Ctrl-C, `--down` ends those, `--killed N [SEED]` kills N
+//! runs at random moments and looks for what is left of them.
 
 #![allow(clippy::unwrap_used)] // A panic is how a scenario says that it is not so.
 #![allow(clippy::disallowed_methods)] // The rule is the exporter's: the test bed starts a cluster's programs.
@@ -15,6 +16,8 @@ mod control_plane;
 mod fault;
 mod helm;
 mod image;
+mod ingress;
+mod killed;
 mod lab;
 mod monitor;
 mod netvitals;
@@ -36,6 +39,7 @@ use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         [word::JANITOR, owner] => confine::janitor(owner),
         [word::NODE, name, folder] => node::hold(name, folder),
         ["--down"] => confine::down(),
+        ["--killed", times] => killed::show(number(times), fastrand::u64(..)),
+        ["--killed", times, seed] => killed::show(number(times), number(seed)),
         ["--list"] => {
             scenario::ALL.iter().for_each(|scenario| println!("{}", scenario.name));
             ExitCode::SUCCESS
@@ -64,6 +70,11 @@ fn main() -> ExitCode {
         }
         _ => confine::outside(&args),
     }
+}
+
+/// A number in an argument.
+fn number<T: FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
 }
 
 /// The scenarios whose name contains one of the words; all without a word.

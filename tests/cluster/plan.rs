@@ -24,6 +24,9 @@ pub(crate) const POD_RANGE: &str = "10.244.0.0/16";
 /// What stands for the internet: a resolver on an address for documentation.
 pub(crate) const INTERNET_IP: &str = "192.0.2.53";
 
+/// Where the ingress proxy listens: another address for documentation.
+pub(crate) const INGRESS_IP: &str = "203.0.113.80";
+
 /// The name of a node, the first is 0.
 pub(crate) fn node_name(index: usize) -> String {
     format!("n{}", index + 1)

@@ -11,7 +11,7 @@ use ipnet::Ipv4Net;
 use serde_json::Value;
 
 use super::Fault;
-use crate::api;
+use crate::api::{self, items};
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::plan::API_IP;
@@ -256,9 +256,4 @@ fn without(range: Ipv4Net, except: Ipv4Net) -> Vec<Ipv4Net> {
     }
     let halves = range.subnets(range.prefix_len() + 1).expect("it is larger than the exception");
     halves.flat_map(|half| without(half, except)).collect()
-}
-
-/// The items of a list; none where it is no list.
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }

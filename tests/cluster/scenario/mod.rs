@@ -100,6 +100,7 @@ pub(crate) static ALL: &[Scenario] = &[
     }),
     scenario("fault_dns_says_servfail", |stage| faults::dns::dns_says_servfail(&stage.cluster)),
     scenario("fault_policy_enforced", |stage| faults::policy::policy_enforced(&stage.cluster)),
+    scenario("bed_ingress_forwarded", |stage| faults::ingress::ingress_forwarded(&stage.cluster)),
     scenario("fault_watches_expired", |stage| {
         faults::control_plane::watches_expired(&stage.cluster)
     }),

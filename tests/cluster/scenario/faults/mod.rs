@@ -2,6 +2,7 @@
 
 pub(super) mod control_plane;
 pub(super) mod dns;
+pub(super) mod ingress;
 pub(super) mod network;
 pub(super) mod node;
 pub(super) mod policy;
