@@ -29,8 +29,9 @@ e2e: need-root tools image ## the five signs on a real cluster; root on Linux, G
 	$(if $(ONLY),,$(MAKE) --no-print-directory chart)
 	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- $(ONLY)
 
-chart: ## the Helm chart by Helm 3 and 4; needs Go (UPDATE_GOLDEN=1 renders deploy/kustomize anew)
-	cargo test --test chart
+chart: need-root ## the Helm chart by Helm 3 and 4, and the image; root, Go (UPDATE_GOLDEN=1 renders deploy/kustomize)
+	tests/tools/packages
+	NETVITALS_BINARY=$(BINARY) cargo test --test chart
 
 cluster: need-root tools image ## a real cluster with netvitals on it, until Ctrl-C
 	NETVITALS_BINARY=$(BINARY) cargo test --quiet --test e2e -- --stay

@@ -77,7 +77,12 @@ impl Helm {
     }
 }
 
-fn run(program: &str, args: &[&str]) -> Result<String, String> {
+/// Runs a program to its end.
+///
+/// # Errors
+///
+/// Fails with its words.
+pub(crate) fn run(program: &str, args: &[&str]) -> Result<String, String> {
     let ended = Command::new(program).args(args).output();
     let ended = ended.map_err(|error| format!("{program}: {error}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -1,10 +1,18 @@
-//! The chart, rendered by both Helms: `make chart`. They are built by Go, so that `make test` leaves this out.
+//! The chart, rendered by both Helms, and the image: `make chart`. Helm is built by Go, and an engine needs root, so that
+//! `make test` leaves this out.
 //!
 //! `UPDATE_GOLDEN=1 make chart` renders `deploy/kustomize` anew.
 
 #![allow(clippy::disallowed_methods)] // The rule is the exporter's: this runs Helm.
 
+#[path = "../cluster/containerfile.rs"]
+mod containerfile;
 mod helm;
+#[path = "../cluster/image.rs"]
+#[allow(dead_code, reason = "the test bed makes other images too")]
+mod image;
+#[path = "image.rs"]
+mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

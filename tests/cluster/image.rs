@@ -65,7 +65,10 @@ impl Image {
     fn layer(&self) -> Vec<u8> {
         let mut layer = Builder::new(Vec::new());
         let mut made = BTreeSet::new();
-        folders(&mut layer, &mut made, "/tmp/any");
+        // Workloads with a shell write there.
+        if !self.links.is_empty() {
+            folders(&mut layer, &mut made, "/tmp/any");
+        }
         for (from, to) in &self.programs {
             folders(&mut layer, &mut made, to);
             let bytes =
@@ -111,6 +114,7 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The SHA-256 of bytes, as digests are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
