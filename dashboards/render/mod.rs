@@ -8,13 +8,15 @@ use grafana::Dashboard;
 
 use crate::rules::{Rules, SOURCE};
 
-/// Returns each file that is made, by its path in the checkout.
-pub(crate) fn files() -> [(&'static str, String); 2] {
+/// Returns each file that is made, by its path in the checkout; the chart can only read its own.
+pub(crate) fn files() -> [(&'static str, String); 4] {
     let dashboard = Dashboard::new(rows::all(&Rules::shipped()));
-    let json = serde_json::to_string_pretty(&dashboard).expect("a dashboard has text keys");
+    let json = serde_json::to_string_pretty(&dashboard).expect("a dashboard has text keys") + "\n";
     [
         ("alerts/prometheusrule.yaml", prometheus_rule()),
-        ("dashboards/netvitals-overview.json", json + "\n"),
+        ("dashboards/netvitals-overview.json", json.clone()),
+        ("deploy/helm/netvitals/files/dashboards/netvitals-overview.json", json),
+        ("deploy/helm/netvitals/files/netvitals.rules.yaml", SOURCE.to_owned()),
     ]
 }
 
