@@ -98,6 +98,7 @@ pub struct EndpointPlan {
 pub struct PodPlan {
     /// Which one.
     pub pod: Key,
-    /// Its `metadata.uid`, which its control group is named by.
+    /// What its control group is named by: its `metadata.uid`, or the hash of the file that it
+    /// comes from.
     pub uid: Uid,
 }

@@ -9,6 +9,9 @@ use super::{Fact, Index, Key, Kind, Labels, Name, Protocol, Uid};
 pub struct Pod {
     /// `metadata.uid`.
     pub uid: Uid,
+    /// The annotation `kubernetes.io/config.hash`, which a kubelet takes for the uid of a pod from
+    /// a file of its own; in a box, because nearly no pod has it.
+    pub config_hash: Option<Box<Uid>>,
     /// `metadata.labels`.
     pub labels: Labels,
     /// `spec.nodeName`; absent until the pod is scheduled.

@@ -55,6 +55,8 @@ struct Dns {
     service: Key,
     addresses: Vec<SocketAddr>,
     replicas: Vec<(Uid, ReplicaPlan)>,
+    /// What the control groups of replicas are named by, where that is not their uid.
+    groups: BTreeMap<Uid, Uid>,
     expected: Vec<ExpectedPlan>,
 }
 
@@ -133,9 +135,10 @@ impl Book {
     }
 
     fn dns_pods(&self, agent: &Agent) -> Vec<PodPlan> {
-        let replicas = self.dns.iter().flat_map(|dns| &dns.replicas);
-        let here = replicas.filter(|(_, it)| it.replica.node == agent.node);
-        here.map(|(uid, it)| PodPlan { pod: it.replica.pod.clone(), uid: uid.clone() }).collect()
+        let Some(dns) = &self.dns else { return Vec::new() };
+        let here = dns.replicas.iter().filter(|(_, it)| it.replica.node == agent.node);
+        let group = |uid| dns.groups.get(uid).unwrap_or(uid).clone();
+        here.map(|(uid, it)| PodPlan { pod: it.replica.pod.clone(), uid: group(uid) }).collect()
     }
 }
 

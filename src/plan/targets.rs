@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Dns, first};
 use crate::model::{
-    Cluster, Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Protocol, Replica,
-    ReplicaPlan, Service, ServicePlan, ServicePort, Uid,
+    Cluster, Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Pod, Protocol,
+    Replica, ReplicaPlan, Service, ServicePlan, ServicePort, Uid,
 };
 
 /// Replicas have to know a Service that is this old.
@@ -39,7 +39,13 @@ pub(super) fn dns(cluster: &Cluster) -> Option<Dns> {
     // In a dual-stack cluster a replica has an endpoint in each family: one of them is enough.
     replicas.sort_by(|(one, a), (other, b)| (one, a.address).cmp(&(other, b.address)));
     replicas.dedup_by(|(one, _), (other, _)| one == other);
+    let pods = cluster.last_known::<Pod>();
+    let group = |(uid, it): &(Uid, ReplicaPlan)| {
+        let pod = pods?.get(&it.replica.pod).filter(|pod| pod.uid == *uid)?;
+        Some((uid.clone(), pod.config_hash.as_deref()?.clone()))
+    };
     Some(Dns {
+        groups: replicas.iter().filter_map(group).collect(),
         service: key.clone(),
         addresses: first(service.addresses.iter().copied())
             .map(|address| SocketAddr::new(address, port.port))

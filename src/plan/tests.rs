@@ -195,6 +195,26 @@ fn the_dns_service_its_replicas_and_the_newest_services_are_asked_for() {
 }
 
 #[test]
+fn a_replica_from_a_file_of_the_kubelet_is_read_by_the_name_of_its_control_group() {
+    let static_pod = |uid: &str| Pod {
+        uid: uid.into(),
+        config_hash: Some(Box::new("0123456789abcdef0123456789abcdef".into())),
+        ..Pod::default()
+    };
+    let group = |uid| {
+        let facts = three()
+            .service("kube-system/kube-dns", [10, 96, 0, 10], 53, 0)
+            .slice("kube-system/kube-dns", 53, &[("n2", [10, 244, 12, 9])])
+            .put(Key::new("kube-system", "kube-dns-n2"), static_pod(uid));
+        facts.book().plan(&Agent { node: "n2".into(), vantage: Vantage::Host }).dns_pods[0]
+            .uid
+            .clone()
+    };
+    assert_eq!(group("uid-kube-dns-n2"), "0123456789abcdef0123456789abcdef".into());
+    assert_eq!(group("another"), "uid-kube-dns-n2".into(), "the slice knows a newer pod");
+}
+
+#[test]
 fn the_api_and_the_own_service_are_probed_beside_their_endpoints() {
     let facts = three()
         .service("default/kubernetes", [10, 96, 0, 1], 443, 0)

@@ -42,6 +42,14 @@ pub(crate) struct Metadata<'a> {
     pub(super) deletion_timestamp: Option<IgnoredAny>,
     #[serde(borrow)]
     owner_references: Option<Vec<Owner<'a>>>,
+    annotations: Option<Notes>,
+}
+
+/// What is read of `metadata.annotations`.
+#[derive(Deserialize)]
+struct Notes {
+    #[serde(rename = "kubernetes.io/config.hash")]
+    config_hash: Option<Uid>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +61,11 @@ struct Owner<'a> {
 }
 
 impl Metadata<'_> {
+    /// Returns the uid that the kubelet gave a pod which comes from a file of its own.
+    pub(super) fn config_hash(&mut self) -> Option<Box<Uid>> {
+        self.annotations.take()?.config_hash.map(Box::new)
+    }
+
     /// Returns the name of the controlling owner, when it is of `kind`.
     pub(super) fn controller(&self, kind: &str) -> Option<Name> {
         let owners = self.owner_references.iter().flatten();

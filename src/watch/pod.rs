@@ -73,12 +73,13 @@ impl Watched for Pod {
 }
 
 impl From<Wire<'_>> for Pod {
-    fn from(Wire { metadata, spec, status }: Wire<'_>) -> Self {
+    fn from(Wire { mut metadata, spec, status }: Wire<'_>) -> Self {
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
         Self {
             daemon_set: metadata.controller("DaemonSet"),
+            config_hash: metadata.config_hash(),
             uid: metadata.uid.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
             node: spec.node_name.filter(|name| !name.is_empty()),
@@ -117,7 +118,8 @@ mod tests {
         let empty = absent::<Pod>(
             r#"{
                 "metadata": { "uid": "", "labels": {}, "deletionTimestamp": "2026-07-01T12:00:00Z",
-                    "ownerReferences": [{ "kind": "a", "name": "b", "controller": true }] },
+                    "ownerReferences": [{ "kind": "a", "name": "b", "controller": true }],
+                    "annotations": { "kubernetes.io/config.hash": "0" } },
                 "spec": { "nodeName": "", "hostNetwork": false, "containers": [
                     { "ports": [{ "name": "web", "containerPort": 1, "protocol": "TCP" }] }
                 ], "initContainers": [{ "ports": [], "restartPolicy": "Always" }] },
@@ -167,6 +169,23 @@ mod tests {
             ..Pod::default()
         };
         assert_eq!(pod, expected);
+    }
+
+    #[test]
+    fn a_pod_from_a_file_of_the_kubelet_has_the_hash_that_its_control_group_is_named_by() {
+        let pod: Pod = read(
+            r#"{ "metadata": { "uid": "u1", "annotations": {
+                "kubernetes.io/config.source": "file",
+                "kubernetes.io/config.hash": "0123456789abcdef0123456789abcdef"
+            } } }"#,
+        );
+        let hash = pod.config_hash.as_deref().map(ToString::to_string);
+        assert_eq!(hash.as_deref(), Some("0123456789abcdef0123456789abcdef"));
+        assert_eq!(pod.uid, "u1".into());
+        assert_eq!(
+            read::<Pod>(r#"{ "metadata": { "annotations": { "a": "b" } } }"#),
+            Pod::default()
+        );
     }
 
     #[test]

@@ -90,6 +90,20 @@ fn every_driver_and_class_and_root_is_found() {
 }
 
 #[test]
+fn a_pod_from_a_file_of_the_kubelet_is_found_by_its_hash() {
+    let hash = "0123456789abcdef0123456789abcdef";
+    for group in [
+        format!("kubepods/burstable/pod{hash}"),
+        format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{hash}.slice"),
+    ] {
+        let cgroups = Node::v2().pod(&group);
+        let cgroups = cgroups.cgroups();
+        cgroups.read(&plan(&[hash]), Instant::now()).unwrap();
+        assert_eq!(cgroups.observe().unwrap().len(), 1, "{group}");
+    }
+}
+
+#[test]
 fn version_1_has_its_files_in_two_places_and_its_times_in_nanoseconds() {
     for (cpu, usage) in [("cpu", "cpuacct"), ("cpu,cpuacct", "cpu,cpuacct")] {
         let pod = format!("kubepods/burstable/pod{UID}");
