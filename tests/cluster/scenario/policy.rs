@@ -2,11 +2,18 @@
 
 use serde_json::json;
 
-use crate::netvitals::{Part, findings, roots};
+use super::faults::{Sleeper, connects};
+use crate::api;
+use crate::helm::with_host_agents;
+use crate::netvitals::{Part, Pod, findings, roots};
+use crate::plan::DNS_IP;
 use crate::stage::{Stage, listed};
 use crate::wait::secs;
 
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/netvitals/networkpolicies";
+
+/// Where agents and replicas of the cluster role answer.
+const PORT: &str = "12350";
 
 /// Somebody else's policy forbids every pod of netvitals everything.
 pub(super) fn foreign_deny(stage: &Stage) {
@@ -18,10 +25,8 @@ pub(super) fn foreign_deny(stage: &Stage) {
     stage.cluster.api().create(POLICIES, &policy);
     let fault = stage.cluster.policies("netvitals").enforce();
     let [one, other, ..] = &stage.cluster.netvitals(Part::Agent)[..] else { panic!("no agents") };
-    let connect = format!("exec 3<>/dev/tcp/{}/12350", other.ip);
     let node = stage.cluster.node(&one.node);
-    let connected = node.in_pod(&one.uid, &["timeout", "2", "bash", "-c", &connect]);
-    assert!(connected.is_err(), "the drops are not there");
+    assert!(!connects(node, &one.uid, &other.ip, PORT), "the drops are not there");
     let object = "NetworkPolicy netvitals/default-deny";
     stage.finds("agents.restricted_by_policy", object, secs(60));
     // Several windows. What the agents see through the drops may be found, as its consequence; a node is never at fault.
@@ -40,4 +45,60 @@ pub(super) fn foreign_deny(stage: &Stage) {
     fault.heal();
     stage.cluster.api().delete(&format!("{POLICIES}/default-deny"), true);
     stage.healthy(secs(180));
+}
+
+/// The chart's own policies: what netvitals needs passes, and so does who may collect; others do not.
+pub(super) fn shipped(stage: &Stage) {
+    stage.quick();
+    let cluster = &stage.cluster;
+    let collects = json!([{
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}},
+        "podSelector": {"matchLabels": {"app": "collector"}},
+    }]);
+    let rendered = with_host_agents(cluster, "netvitals").objects(&[
+        "--set=networkPolicy.enabled=true",
+        "--set=networkPolicy.nodeCIDRs={10.99.0.8/29}",
+        &format!("--set-json=networkPolicy.scrapers={collects}"),
+    ]);
+    let policies: Vec<_> =
+        rendered.iter().filter(|object| object["kind"] == "NetworkPolicy").collect();
+    assert_eq!(policies.len(), 2, "one of agents, one of the cluster role");
+    for policy in &policies {
+        cluster.api().create(POLICIES, policy);
+    }
+    let (collector, stranger) =
+        (Sleeper::on(cluster, "n1", "collector"), Sleeper::on(cluster, "n1", "stranger"));
+    collector.runs();
+    stranger.runs();
+    let (agents, replicas) = (cluster.netvitals(Part::Agent), cluster.netvitals(Part::Cluster));
+    let fault = cluster.policies("netvitals").enforce();
+    let from = |pod: &Pod, to: &Pod| connects(cluster.node(&pod.node), &pod.uid, &to.ip, PORT);
+    let n1 = cluster.node("n1");
+    let pings =
+        |uid: &str, to: &Pod| n1.in_pod(uid, &["ping", "-n", "-c", "1", "-W", "1", &to.ip]).is_ok();
+    // Those on other nodes: a node reaches its own pods by whatever policy.
+    for pod in agents.iter().chain(&replicas).filter(|pod| pod.node != "n1") {
+        assert!(from(&agents[0], pod) || agents[0] == *pod, "{pod:?} from an agent");
+        assert!(from(&replicas[0], pod) || replicas[0] == *pod, "{pod:?} from a replica");
+        let connect =
+            ["timeout", "2", "bash", "-c", &format!("exec 3<>/dev/tcp/{}/{PORT}", pod.ip)];
+        assert!(n1.try_run(&connect).is_ok(), "{pod:?} from a host agent");
+        assert!(connects(n1, &collector.uid(), &pod.ip, PORT), "{pod:?} from who collects");
+        assert!(!pings(&collector.uid(), pod), "{pod:?} from who collects, by ICMP");
+        assert!(!connects(n1, &stranger.uid(), &pod.ip, PORT), "{pod:?} from a stranger");
+        assert!(!pings(&stranger.uid(), pod), "{pod:?} from a stranger, by ICMP");
+    }
+    let asks = ["dig", "+short", "+tries=1", "+time=1", &format!("@{DNS_IP}"), "example.com"];
+    let node = cluster.node(&agents[0].node);
+    assert!(node.in_pod(&agents[0].uid, &asks).is_ok(), "who is selected asks whom it likes");
+    // Several windows: all probes are made and collected through the policies.
+    for _ in 0..6 {
+        cluster.rest(secs(5));
+        stage.nothing_but(|_| false);
+    }
+    stage.healthy(secs(5));
+    fault.heal();
+    for policy in policies {
+        cluster.api().delete(&format!("{POLICIES}/{}", api::name(policy)), true);
+    }
 }

@@ -44,7 +44,7 @@ fn web(cluster: &Cluster, node: &str) -> (String, String) {
 }
 
 /// Whether the workload's pod of a node can connect to an address.
-fn connects(node: &Node, uid: &str, ip: &str, port: &str) -> bool {
+pub(super) fn connects(node: &Node, uid: &str, ip: &str, port: &str) -> bool {
     let script = format!("exec 3<>/dev/tcp/{ip}/{port}");
     node.in_pod(uid, &["timeout", "2", "bash", "-c", &script]).is_ok()
 }
@@ -65,14 +65,14 @@ fn all_answered(said: &str) -> bool {
 }
 
 /// A pod that sleeps. Dropped, it is deleted.
-struct Sleeper<'a> {
+pub(super) struct Sleeper<'a> {
     cluster: &'a Cluster,
     name: &'static str,
 }
 
 impl<'a> Sleeper<'a> {
     /// Makes it on a node, whatever the scheduler thinks of that.
-    fn on(cluster: &'a Cluster, node: &str, name: &'static str) -> Self {
+    pub(super) fn on(cluster: &'a Cluster, node: &str, name: &'static str) -> Self {
         let container = json!({
             "name": "sleeper", "image": image::BUSYBOX, "imagePullPolicy": "Never",
             "command": ["sleep", "3600"],
@@ -89,13 +89,13 @@ impl<'a> Sleeper<'a> {
         self.cluster.api().get(&format!("{PODS}/{}", self.name))
     }
 
-    fn uid(&self) -> String {
+    pub(super) fn uid(&self) -> String {
         let pod = self.object().unwrap_or_else(|error| panic!("{error}"));
         pod["metadata"]["uid"].as_str().expect("each object has one").to_owned()
     }
 
     /// Waits until it runs, and returns its address.
-    fn runs(&self) -> String {
+    pub(super) fn runs(&self) -> String {
         until(&format!("pod {} runs", self.name), secs(90), || {
             let pod = self.object()?;
             let ip = pod["status"]["podIP"].as_str().unwrap_or_default();
