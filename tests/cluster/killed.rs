@@ -35,6 +35,9 @@ struct Traces {
     owner: u32,
     processes: BTreeSet<Process>,
     namespaces: BTreeSet<String>,
+    /// The start of the newest process of the machine at the kill: the kernel gives the numbers of namespaces again,
+    /// so a later process in one of that number is somebody else's.
+    until: u64,
 }
 
 /// Kills so many runs, and then lets one come to its end.
@@ -77,9 +80,10 @@ fn killed(moment: Duration) -> Traces {
     thread::sleep(moment);
     let early = child.try_wait().expect("it is a child");
     assert!(early.is_none(), "the run came to its end before it was killed: {early:?}");
-    let traces = Traces::of(child.id());
+    let mut traces = Traces::of(child.id());
     child.kill().expect("it is a child");
     child.wait().expect("it is a child");
+    traces.until = all_processes().iter().map(|process| process.started).max().unwrap_or(0);
     traces
 }
 
@@ -99,7 +103,7 @@ impl Traces {
         let own = namespaces(std::process::id());
         let theirs = processes.iter().flat_map(|process| namespaces(process.pid));
         let namespaces = theirs.filter(|namespace| !own.contains(namespace)).collect();
-        Self { owner, processes, namespaces }
+        Self { owner, processes, namespaces, until: u64::MAX }
     }
 
     /// What of it is still there.
@@ -112,7 +116,8 @@ impl Traces {
                 .processes
                 .iter()
                 .any(|other| (other.pid, other.started) == (process.pid, process.started));
-            let inside = namespaces(process.pid).iter().any(|it| self.namespaces.contains(it));
+            let inside = process.started <= self.until
+                && namespaces(process.pid).iter().any(|it| self.namespaces.contains(it));
             if known || inside || belongs(process.pid, self.owner) {
                 left.push(format!("process {}", process.pid));
             }
