@@ -7,6 +7,9 @@ SHELL := bash
 TARGET := $(shell uname -m)-unknown-linux-gnu
 BINARY := target/$(TARGET)/release/netvitals
 
+# How many clusters share the scenarios of `make e2e`: they wait more than they work.
+LANES ?= $(if $(ONLY),1,2)
+
 .PHONY: help run lint test e2e chart cluster cluster-down tools image bench clean
 
 help: ## say what there is
@@ -27,7 +30,7 @@ test: ## everything that needs neither root nor Go
 e2e: need-root tools image ## the five signs on a real cluster; root on Linux, Go (ONLY='name…' picks scenarios)
 	$(if $(ONLY),,alerts/check)
 	$(if $(ONLY),,$(MAKE) --no-print-directory chart)
-	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- $(ONLY)
+	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- --lanes=$(LANES) $(ONLY)
 
 chart: need-root ## the Helm chart by Helm 3 and 4, and the image; root, Go (UPDATE_GOLDEN=1 renders deploy/kustomize)
 	tests/tools/packages

@@ -184,11 +184,25 @@ impl Cluster {
 
     /// Waits until a workload's pods are the newest and ready; `kind` is the plural, as the API has it.
     pub(crate) fn rolled_out(&self, namespace: &str, kind: &str, name: &str) {
-        let path = format!("/apis/apps/v1/namespaces/{namespace}/{kind}/{name}");
         until(&format!("{namespace}/{name} is rolled out"), secs(180), || {
-            let object = self.api.get(&path)?;
-            rolled_out(&object).map_err(|missing| format!("{missing}; {}", self.pods_of(namespace)))
+            self.is_rolled_out(namespace, kind, name)
         });
+    }
+
+    /// Whether a workload's pods are the newest and ready.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is missing.
+    pub(crate) fn is_rolled_out(
+        &self,
+        namespace: &str,
+        kind: &str,
+        name: &str,
+    ) -> Result<(), String> {
+        let object =
+            self.api.get(&format!("/apis/apps/v1/namespaces/{namespace}/{kind}/{name}"))?;
+        rolled_out(&object).map_err(|missing| format!("{missing}; {}", self.pods_of(namespace)))
     }
 
     /// The pods of a namespace that match a label selector.

@@ -10,7 +10,7 @@ use std::env;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) mod word {
     pub(crate) const FIRST: &str = "lab-first";
     pub(crate) const INSIDE: &str = "lab-inside";
+    pub(crate) const LANE: &str = "lab-lane";
     pub(crate) const JANITOR: &str = "lab-janitor";
     pub(crate) const NODE: &str = "lab-node";
 }
@@ -59,13 +60,7 @@ pub(crate) fn outside(args: &[String]) -> ExitCode {
 fn confined(lab: &Lab, args: &[String]) -> Result<ExitCode, String> {
     let exe = exe();
     lab.make().map_err(|error| format!("no folder for the run: {error}"))?;
-    let mut janitor = Command::new(&exe)
-        .args([word::JANITOR, &lab.owner().to_string()])
-        .stdin(Stdio::piped())
-        // Ctrl-C is for the run, not for who cleans up behind it.
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("no janitor: {error}"))?;
+    let janitor = start_janitor(lab)?;
     let mut run = Command::new("unshare")
         .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .arg(&exe)
@@ -79,13 +74,38 @@ fn confined(lab: &Lab, args: &[String]) -> Result<ExitCode, String> {
     let lifeline = run.stdin.take();
     let ended = run.wait().map_err(|error| error.to_string())?;
     drop(lifeline);
-    drop(janitor.stdin.take());
-    let cleaned = janitor.wait().map_err(|error| error.to_string())?;
+    let cleaned = dismiss(janitor);
     if ended.success() {
         let _ = fs::remove_dir_all(lab.logs());
     }
-    let good = ended.success() && cleaned.success();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    cleaned?;
+    Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Starts who removes what a run leaves, once its owner has ended.
+///
+/// # Errors
+///
+/// Fails where no process can be started.
+pub(crate) fn start_janitor(lab: &Lab) -> Result<Child, String> {
+    Command::new(exe())
+        .args([word::JANITOR, &lab.owner().to_string()])
+        .stdin(Stdio::piped())
+        // Ctrl-C is for the run, not for who cleans up behind it.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("no janitor: {error}"))
+}
+
+/// Tells the janitor that the run is over, and waits until it is done.
+///
+/// # Errors
+///
+/// Fails where something was left behind, which the janitor itself names.
+pub(crate) fn dismiss(mut janitor: Child) -> Result<(), String> {
+    drop(janitor.stdin.take());
+    let cleaned = janitor.wait().map_err(|error| error.to_string())?;
+    if cleaned.success() { Ok(()) } else { Err("the run left something behind".to_owned()) }
 }
 
 /// Process 1: starts `inside`, collects every orphan, and ends when either end of the run does.

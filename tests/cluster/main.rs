@@ -1,8 +1,8 @@
 //! The real cluster, and the scenarios that are shown on it: `make e2e`, `make cluster`.
 //!
-//! `e2e [NAME…]` runs the scenarios whose name contains one of the words, or all; `--list` names them, `--stay` starts
-//! a cluster and leaves it until Ctrl-C, `--down` ends those, `--killed N [SEED]` kills N
-//! runs at random moments and looks for what is left of them.
+//! `e2e [NAME…]` runs the scenarios whose name contains one of the words, or all; `--lanes=N` before them does so on N
+//! clusters side by side. `--list` names them, `--stay` starts a cluster and leaves it until Ctrl-C, `--down` ends those,
+//! `--killed N [SEED]` kills N runs at random moments and looks for what is left of them.
 
 #![allow(clippy::unwrap_used)] // A panic is how a scenario says that it is not so.
 #![allow(clippy::disallowed_methods)] // The rule is the exporter's: the test bed starts a cluster's programs.
@@ -19,6 +19,7 @@ mod image;
 mod ingress;
 mod killed;
 mod lab;
+mod lanes;
 mod monitor;
 mod netvitals;
 mod node;
@@ -45,6 +46,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Options};
 use crate::confine::word;
+use crate::lanes::Queue;
 use crate::scenario::Scenario;
 use crate::stage::Stage;
 
@@ -55,6 +57,10 @@ fn main() -> ExitCode {
         [word::FIRST, ..] => confine::first(&args[1..]),
         [word::INSIDE, "--stay"] => stay(),
         [word::INSIDE, ..] => run(&chosen(&words[1..])),
+        [word::LANE, ..] => {
+            lanes::end_with_parent();
+            confine::outside(&args[1..])
+        }
         [word::JANITOR, owner] => confine::janitor(owner),
         [word::NODE, name, folder] => node::hold(name, folder),
         ["--down"] => confine::down(),
@@ -64,11 +70,33 @@ fn main() -> ExitCode {
             scenario::ALL.iter().for_each(|scenario| println!("{}", scenario.name));
             ExitCode::SUCCESS
         }
-        words if words != ["--stay"] && chosen(words).is_empty() => {
-            eprintln!("e2e: no scenario has any of {words:?} in its name: `--list` names them");
-            ExitCode::FAILURE
+        ["--stay"] => confine::outside(&args),
+        [lanes, words @ ..] if lanes.starts_with("--lanes=") => {
+            match lanes["--lanes=".len()..].parse() {
+                Ok(count @ 1..=8) => several(count, words),
+                _ => {
+                    eprintln!("e2e: {lanes}: from 1 to 8 clusters fit side by side");
+                    ExitCode::FAILURE
+                }
+            }
         }
-        _ => confine::outside(&args),
+        words => several(1, words),
+    }
+}
+
+/// Shows the scenarios whose name contains one of the words, on so many clusters at once.
+fn several(lanes: usize, words: &[&str]) -> ExitCode {
+    let count = chosen(words).len();
+    if count == 0 {
+        eprintln!("e2e: no scenario has any of {words:?} in its name: `--list` names them");
+        return ExitCode::FAILURE;
+    }
+    match lanes.min(count) {
+        1 => {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            confine::outside(&words)
+        }
+        lanes => lanes::run(lanes, words, count),
     }
 }
 
@@ -90,8 +118,8 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
     println!("\nrunning {} scenarios", scenarios.len());
     let stage = Stage::new(start());
     let cluster = &stage.cluster;
-    let mut failed = Vec::new();
-    for scenario in scenarios {
+    let (queue, mut passed, mut failed) = (Queue::here(), 0, Vec::new());
+    for scenario in scenarios.iter().filter(|scenario| queue.claims(scenario)) {
         let began = Instant::now();
         println!("test {} ...", scenario.name);
         let shown = catch_unwind(AssertUnwindSafe(|| {
@@ -101,6 +129,7 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
         let took = began.elapsed().as_secs_f64();
         if shown.is_ok() {
             println!("test {} ... ok ({took:.1} s)", scenario.name);
+            passed += 1;
         } else {
             println!("test {} ... FAILED ({took:.1} s)", scenario.name);
             cluster.show();
@@ -110,8 +139,7 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
     for name in &failed {
         println!("failed: {name}");
     }
-    let (passed, verdict) =
-        (scenarios.len() - failed.len(), if failed.is_empty() { "ok" } else { "FAILED" });
+    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
     println!(
         "test result: {verdict}. {passed} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
         failed.len(),

@@ -107,6 +107,30 @@ impl Monitor {
         self.get(&format!("/api/v1/query?query={}", web::escaped(expression)))
     }
 
+    /// The moments, a step apart, at which an expression has a value.
+    ///
+    /// # Errors
+    ///
+    /// Fails with Prometheus' words.
+    pub(crate) fn range(
+        &self,
+        expression: &str,
+        from: Duration,
+        to: Duration,
+        step: Duration,
+    ) -> Result<Vec<f64>, String> {
+        let answer = self.get(&format!(
+            "/api/v1/query_range?query={}&start={:.3}&end={:.3}&step={}",
+            web::escaped(expression),
+            from.as_secs_f64(),
+            to.as_secs_f64(),
+            step.as_secs()
+        ))?;
+        let result = answer["data"]["result"].as_array().ok_or_else(|| answer.to_string())?;
+        let values = result.iter().filter_map(|series| series["values"].as_array()).flatten();
+        Ok(values.filter_map(|value| value[0].as_f64()).collect())
+    }
+
     /// The alerts that fire, each by name and labels.
     ///
     /// # Errors

@@ -234,6 +234,18 @@ impl Node {
     /// Ends all of it at once, its pods too, as a power cut would.
     pub(crate) fn cut_power(&self) {
         let _ = try_run(&["ip", "link", "del", &self.port()]);
+        self.end_processes();
+    }
+
+    /// Ends its programs and pods, and starts the programs again, as after a restart.
+    pub(crate) fn start_anew(&self) {
+        self.end_processes();
+        for program in self.programs() {
+            program.start_again();
+        }
+    }
+
+    fn end_processes(&self) {
         for program in self.programs() {
             program.kill();
         }

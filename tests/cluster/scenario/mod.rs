@@ -3,6 +3,7 @@
 mod addresses;
 mod alerting;
 mod api_server;
+mod changes;
 mod dashboard;
 mod dns;
 mod endpoints;
@@ -53,6 +54,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("service_rules_flushed_are_told_from_the_pods", reach::service_rules_flushed),
     scenario("node_of_a_replica_isolated_is_one_finding", reach::replica_isolated),
     scenario("node_without_cni_configuration_is_named", nodes::cni_hidden),
+    scenario("planned_changes_find_nothing_and_lose_no_data", changes::show),
     scenario("api_server_killed_makes_nothing_wrong", api_server::killed),
     scenario("api_forbids_one_kind_and_only_its_checks_are_unknown", api_server::forbidden),
     scenario("fault_cni_configuration_hidden", |stage| {

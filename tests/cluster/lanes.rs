@@ -1,0 +1,162 @@
+//! Several clusters side by side, which take the scenarios from one queue: the waits of one are the others' time.
+//!
+//! The order is that of [`ALL`], so what shall come first begins first, and no lane takes another after the last.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use crate::confine::{self, exe, word};
+use crate::lab::Lab;
+use crate::scenario::{ALL, Scenario};
+
+/// The folder in which lanes claim scenarios.
+const QUEUE: &str = "NETVITALS_LAB_QUEUE";
+
+/// What a lane says last; the sum of all is said once.
+const RESULT: &str = "test result: ";
+
+/// Which scenarios nobody has begun.
+pub(crate) struct Queue {
+    folder: Option<PathBuf>,
+}
+
+impl Queue {
+    /// The queue of this process: shared where it is a lane, else its own.
+    pub(crate) fn here() -> Self {
+        Self { folder: env::var_os(QUEUE).map(PathBuf::from) }
+    }
+
+    /// Whether this process is the one that shows a scenario.
+    pub(crate) fn claims(&self, scenario: &Scenario) -> bool {
+        let Some(folder) = &self.folder else { return true };
+        match fs::File::create_new(folder.join(scenario.name)) {
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => panic!("{}: {error}", folder.display()),
+        }
+    }
+}
+
+/// What the lanes have shown so far.
+#[derive(Debug, Default)]
+struct Shown {
+    passed: usize,
+    failed: Vec<String>,
+}
+
+/// Shows the scenarios with one of the words in their names on `count` clusters.
+pub(crate) fn run(count: usize, words: &[&str], chosen: usize) -> ExitCode {
+    let (started, lab) = (Instant::now(), Lab::of(std::process::id()));
+    Lab::sweep();
+    if let Err(error) = lab.make() {
+        eprintln!("e2e: no folder for the run: {error}");
+        return ExitCode::FAILURE;
+    }
+    let janitor = confine::start_janitor(&lab);
+    println!("\nrunning {chosen} scenarios on {count} clusters");
+    let shown = Mutex::new(Shown::default());
+    let good = thread::scope(|scope| {
+        let lanes: Vec<_> = (1..=count)
+            .map(|lane| {
+                let (lab, shown) = (&lab, &shown);
+                scope.spawn(move || follow(lane, start(lab, words), shown))
+            })
+            .collect();
+        // All are waited for, also when the first has failed.
+        let ended: Vec<bool> = lanes.into_iter().map(|lane| lane.join().unwrap_or(false)).collect();
+        ended.into_iter().all(|good| good)
+    });
+    let shown = shown.into_inner().unwrap_or_default();
+    let cleaned = janitor.and_then(confine::dismiss);
+    if let Err(error) = &cleaned {
+        eprintln!("e2e: {error}");
+    }
+    // A lane that died says nothing of what it had begun: that is missing here.
+    let good = good && cleaned.is_ok() && shown.passed == chosen;
+    for name in &shown.failed {
+        println!("failed: {name}");
+    }
+    let verdict = if good { "ok" } else { "FAILED" };
+    println!(
+        "{RESULT}{verdict}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
+        shown.passed,
+        chosen - shown.passed,
+        ALL.len() - chosen,
+        started.elapsed().as_secs_f64()
+    );
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn start(lab: &Lab, words: &[&str]) -> io::Result<Child> {
+    Command::new(exe())
+        .arg(word::LANE)
+        .args(words)
+        .env(QUEUE, lab.folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+}
+
+/// Prints what a lane says, a scenario at a time; returns whether it ended well.
+fn follow(lane: usize, started: io::Result<Child>, shown: &Mutex<Shown>) -> bool {
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("e2e: lane {lane}: {error}");
+            return false;
+        }
+    };
+    let said = child.stdout.take().expect("it is piped");
+    let mut block = String::new();
+    for line in BufReader::new(said).lines().map_while(Result::ok) {
+        if line.starts_with(RESULT) || line.starts_with("failed: ") {
+            continue;
+        }
+        let begins = line.starts_with("test ") && line.ends_with(" ...");
+        if begins {
+            println!("lane {lane}: {line}");
+            print(lane, &mut block);
+            continue;
+        }
+        let ended = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "));
+        if let Some((name, how)) = ended {
+            let mut shown = shown.lock().expect("no holder panics");
+            match how.starts_with("ok") {
+                true => shown.passed += 1,
+                false => shown.failed.push(name.to_owned()),
+            }
+        }
+        block.push_str(&line);
+        block.push('\n');
+        if ended.is_some_and(|(_, how)| how.starts_with("ok")) {
+            print(lane, &mut block);
+        }
+    }
+    print(lane, &mut block);
+    child.wait().is_ok_and(|status| status.success())
+}
+
+/// Writes a block at once, so that two lanes do not mix.
+fn print(lane: usize, block: &mut String) {
+    if !block.is_empty() {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "lane {lane}:").and_then(|()| out.write_all(block.as_bytes()));
+        block.clear();
+    }
+}
+
+/// Ends this process when who started the lanes ends, however that was.
+pub(crate) fn end_with_parent() {
+    thread::spawn(|| {
+        let mut bytes = [0; 64];
+        while io::stdin().read(&mut bytes).is_ok_and(|read| read > 0) {}
+        std::process::exit(1);
+    });
+}
