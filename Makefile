@@ -6,6 +6,7 @@ SHELL := bash
 # and macros, which run here, do not get the flag.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 BINARY := target/$(TARGET)/release/netvitals
+STATIC := RUSTFLAGS="-C target-feature=+crt-static"
 
 # How many clusters share the scenarios of `make e2e`: they wait more than they work.
 LANES ?= $(if $(ONLY),1,2)
@@ -47,11 +48,10 @@ tools: ## the programs of the test bed: packages of Debian, and Go programs from
 	tests/tools/build >/dev/null
 
 image: ## the static binary that ships
-	RUSTFLAGS="-C target-feature=+crt-static" \
-	  cargo build --quiet --release --target $(TARGET) --features jemalloc --bin netvitals
+	$(STATIC) cargo build --quiet --release --target $(TARGET) --features jemalloc --bin netvitals
 
-bench: ## memory and CPU figures, as a table
-	cargo bench --quiet --features jemalloc --bench vitals
+bench: ## memory and CPU figures, as a table; built as the image is
+	$(STATIC) cargo bench --quiet --target $(TARGET) --features jemalloc --bench vitals
 
 clean: ## remove what was built here; the cache of tools stays
 	cargo clean
