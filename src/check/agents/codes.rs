@@ -90,8 +90,8 @@ pub static RESTRICTED_BY_POLICY: Code = code(
 /// An agent's pod is ready, and it does not answer.
 pub static STALE: Code = code(
     "agents.stale",
-    // Its silence has lasted longer than a minute by then.
-    0,
+    // Silence counts after more than a minute; but a pod that replaced another is ready before it was ever asked.
+    30,
     "An agent runs and does not answer, so that nothing new is known of its node's network.",
     &[
         Remedy {
