@@ -240,9 +240,10 @@ impl Node {
     /// Ends its programs and pods, and starts the programs again, as after a restart.
     pub(crate) fn start_anew(&self) {
         self.end_processes();
-        for program in self.programs() {
-            program.start_again();
-        }
+        self.containerd.start_again();
+        until("containerd answers", secs(60), || self.try_run(&["ctr", "version"]).map(drop));
+        self.kubelet.start_again();
+        self.kube_proxy.start_again();
     }
 
     fn end_processes(&self) {
