@@ -180,7 +180,7 @@ pub struct Command {
 }
 
 /// A role and its options.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Run {
     /// `netvitals agent`
     Agent(agent::Options),
@@ -201,6 +201,16 @@ pub enum Run {
 /// Fails with one line that says what is wrong, where, and what to write instead.
 pub fn read() -> Result<Command, String> {
     let matches = Line::command().get_matches();
+    command(&matches, |name| std::env::var(name).ok())
+}
+
+/// Reads all of it once more, and never ends the process.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_again() -> Result<Command, String> {
+    let matches = Line::command().try_get_matches().map_err(|error| error.to_string())?;
     command(&matches, |name| std::env::var(name).ok())
 }
 

@@ -48,22 +48,32 @@ const QUIET: Duration = Duration::from_secs(30);
 /// At most so many lines are remembered; beyond them nothing is left out.
 const REMEMBERED: usize = 1024;
 
-/// Begins to log.
+/// Says from then on what is worth a line.
+pub type SetLevel = Box<dyn Fn(Level)>;
+
+/// Begins to log, and returns what sets another level.
 ///
 /// `directives` are those of `RUST_LOG`; where they are given, they say what is worth a line.
 ///
 /// # Errors
 ///
 /// Fails with what is wrong with `directives`, or when logging has begun before.
-pub fn start(level: Level, form: Form, directives: Option<&str>) -> Result<(), String> {
-    let filter = filter(level, directives)?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+pub fn start(level: Level, form: Form, directives: Option<String>) -> Result<SetLevel, String> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(level, directives.as_deref())?)
         .with_writer(io::stderr)
         .with_ansi(false)
         .event_format(Line { form, repeats: Mutex::default() })
-        .try_init()
-        .map_err(|error| format!("cannot begin to log: {error}"))
+        .with_filter_reloading();
+    let handle = builder.reload_handle();
+    builder.try_init().map_err(|error| format!("cannot begin to log: {error}"))?;
+    Ok(Box::new(move |level| {
+        let set = filter(level, directives.as_deref())
+            .and_then(|filter| handle.reload(filter).map_err(|error| error.to_string()));
+        if let Err(error) = set {
+            tracing::error!(error, "the level of the log stays as it was");
+        }
+    }))
 }
 
 /// Whether a person looks at standard error.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use netvitals::role::reload::Reload;
 use netvitals::{args, log, role};
 
 // A static glibc keeps what it once took.
@@ -23,12 +24,12 @@ fn main() -> ExitCode {
         let command = args::read().map_err(fail(USAGE))?;
         let directives = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
         let (level, form) = command.log;
-        log::start(level, form, directives.as_deref()).map_err(fail(USAGE))?;
+        let set_level = log::start(level, form, directives).map_err(fail(USAGE))?;
         if command.check {
             println!("the configuration is valid");
             return Ok(ExitCode::SUCCESS);
         }
-        role::run(command).map_err(fail(1))
+        role::run(command, &Reload { read: args::read_again, set_level }).map_err(fail(1))
     };
     run().unwrap_or_else(|code| code)
 }

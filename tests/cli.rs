@@ -1,7 +1,7 @@
 //! The program as a person meets it: help, mistakes, and what they are told.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -151,18 +151,26 @@ fn start(args: &[&str]) -> Running {
 
 impl Running {
     fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        self.try_get(path).expect("it answers")
+    }
+
+    fn try_get(&self, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(&self.address)?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("it reads");
+        stream.write_all(request.as_bytes())?;
         let mut reply = String::new();
-        stream.read_to_string(&mut reply).expect("it answers");
-        reply
+        stream.read_to_string(&mut reply)?;
+        Ok(reply)
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).expect("it runs");
     }
 
     /// Asks it to end, and returns its code and its log.
     fn end(mut self, signal: Signal) -> (Option<i32>, String) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        kill(pid, signal).expect("it runs");
+        self.send(signal);
         let mut log = std::mem::take(&mut self.first);
         self.log.read_to_string(&mut log).expect("text");
         (self.child.wait().expect("it ends").code(), log)
@@ -217,4 +225,37 @@ fn a_cluster_role_without_its_api_server_lives_and_says_what_it_cannot_see() {
     assert!(cluster.get("/").contains("Inconclusive."));
     let (code, log) = cluster.end(Signal::SIGTERM);
     assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn with_sighup_a_valid_file_is_followed_and_a_bad_one_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("netvitals.yaml");
+    let write = |text: &str| fs::write(&path, text).expect("a file");
+    write("node_name: before\n");
+    let file = format!("--config.file={}", path.display());
+    let agent = start(&["agent", "--cluster-url=http://127.0.0.1:1", &file]);
+    let valid = |agent: &Running, valid: u8| {
+        let line = format!("\nnetvitals_config_last_reload_successful {valid}\n");
+        agent.get("/metrics").contains(&line)
+    };
+    assert!(agent.get("/").contains("agent of node before") && valid(&agent, 1));
+
+    write("node_nam: after\n");
+    agent.send(Signal::SIGHUP);
+    while !valid(&agent, 0) {
+        std::thread::yield_now();
+    }
+    assert!(agent.get("/").contains("agent of node before"));
+
+    write("node_name: after\n");
+    agent.send(Signal::SIGHUP);
+    // At the same port; a connection to the server that ends may be cut off.
+    while !agent.try_get("/").is_ok_and(|page| page.contains("agent of node after")) {
+        std::thread::yield_now();
+    }
+    assert!(valid(&agent, 1));
+    let (code, log) = agent.end(Signal::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("unknown key \\\"node_nam\\\""), "{log}");
 }

@@ -29,7 +29,7 @@ use crate::probe::tally::Tally;
 use crate::task::{self, Task, Uptime, process, supervise};
 
 /// How an agent runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Where it observes from.
     pub agent: Agent,

@@ -30,7 +30,7 @@ use crate::task::{self, Task, Uptime, supervise};
 use crate::watch as api;
 
 /// How the cluster role runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// What is known of the installation.
     pub settings: Settings,

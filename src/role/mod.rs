@@ -3,8 +3,11 @@
 pub mod agent;
 pub mod cluster;
 pub mod demo;
+pub mod reload;
 
 use std::io;
+use std::net::TcpListener;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,38 +19,79 @@ use crate::args::{Command, Run};
 use crate::family::Desc;
 use crate::task::{self, process};
 use crate::{check, host, http, probe, pull, watch};
+use reload::Reload;
 
 /// How long tasks may take to end once the role has.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Runs a role until SIGTERM or Ctrl-C.
+/// Runs a role until SIGTERM or Ctrl-C; with SIGHUP it follows its configuration.
 ///
 /// # Errors
 ///
 /// Fails with one line that names the remedy: nothing works without what is missing.
-pub fn run(command: Command) -> Result<ExitCode, String> {
+pub fn run(command: Command, reload: &Reload) -> Result<ExitCode, String> {
     process::start();
     let runtime = runtime().map_err(|error| format!("cannot start: {error}"))?;
     let ended = runtime.block_on(async {
         let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
-        let listen = || http::bind(&command.listen);
-        let ended = match command.run {
-            Run::Scenarios => return Ok(demo::list()),
+        match command.run {
+            Run::Scenarios => Ok(demo::list()),
             Run::Demo(options) => {
-                let ended = demo::run(options, listen()?, stop).await;
-                return ended.map_err(|error| error.to_string());
+                let ended = demo::run(options, http::bind(&command.listen)?, stop).await;
+                ended.map_err(|error| error.to_string())
             }
-            Run::Agent(options) => agent::run(options, listen()?, stop).await,
-            Run::Cluster(options, kubeconfig) => {
-                let listener = listen()?;
-                let client = watch::connect(kubeconfig.as_deref()).await?;
-                cluster::run(options, client, listener, stop).await
+            Run::Agent(_) | Run::Cluster(..) => {
+                follow(command, reload, &stop).await.map(|()| ExitCode::SUCCESS)
             }
-        };
-        ended.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+        }
     });
     runtime.shutdown_timeout(FAREWELL);
     ended
+}
+
+/// Runs a role until `stop`, and anew whenever its configuration is another.
+async fn follow(
+    mut command: Command,
+    reload: &Reload,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let hang_up = signal(SignalKind::hangup());
+    let mut hang_up = hang_up.map_err(|error| format!("cannot await a signal: {error}"))?;
+    let mut listener = http::bind(&command.listen)?;
+    loop {
+        let generation = stop.child_token();
+        let kept =
+            listener.try_clone().map_err(|error| format!("cannot go on listening: {error}"))?;
+        let mut role = pin!(begin(command.run.clone(), listener, generation.clone()));
+        let (address, mut anew) = (command.listen.clone(), false);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut role => break ended,
+                _ = hang_up.recv() => {
+                    if reload.refresh(&mut command) {
+                        anew = true;
+                        generation.cancel();
+                    }
+                }
+            }
+        };
+        if !anew || stop.is_cancelled() {
+            return ended;
+        }
+        listener = if command.listen == address { kept } else { http::bind(&command.listen)? };
+    }
+}
+
+async fn begin(run: Run, listener: TcpListener, stop: CancellationToken) -> Result<(), String> {
+    let ended = match run {
+        Run::Agent(options) => agent::run(options, listener, stop).await,
+        Run::Cluster(options, kubeconfig) => {
+            let client = watch::connect(kubeconfig.as_deref()).await?;
+            cluster::run(options, client, listener, stop).await
+        }
+        Run::Demo(_) | Run::Scenarios => Ok(()),
+    };
+    ended.map_err(|error| error.to_string())
 }
 
 /// Returns every family that checks measure.

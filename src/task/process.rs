@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
@@ -12,6 +13,7 @@ use crate::family::{Desc, Family, Rows};
 /// The families of the process; their names are those of every exporter, without a prefix.
 pub static FAMILIES: &[Desc] = &[
     BUILD.desc(),
+    RELOADED.desc(),
     CPU.desc(),
     RESIDENT.desc(),
     VIRTUAL.desc(),
@@ -25,6 +27,12 @@ static BUILD: Family<2> = Family::gauge(
     "netvitals_build_info",
     "The version of this program; always 1.",
     ["version", "revision"],
+);
+
+static RELOADED: Family<0> = Family::gauge(
+    "netvitals_config_last_reload_successful",
+    "Whether the configuration was valid when it was last read; else the one before is in use.",
+    [],
 );
 
 static CPU: Family<0> =
@@ -67,10 +75,19 @@ pub fn start() {
     LazyLock::force(&STARTED);
 }
 
+/// Whether the last reading of the configuration failed; the first one ends the process.
+static MISREAD: AtomicBool = AtomicBool::new(false);
+
+/// Notes whether the configuration was valid when it was read again.
+pub fn reloaded(valid: bool) {
+    MISREAD.store(!valid, Ordering::Relaxed);
+}
+
 /// Reads what the process uses now. What cannot be read is absent.
 pub fn rows() -> Rows {
     let mut rows = Rows::default();
     rows.push(&BUILD, [VERSION, REVISION], 1.0);
+    rows.push(&RELOADED, [], f64::from(u8::from(!MISREAD.load(Ordering::Relaxed))));
     rows.push(&START, [], STARTED.as_secs_f64());
     if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
         let micros = (usage.user_time() + usage.system_time()).num_microseconds();
