@@ -12,7 +12,7 @@ use crate::control_plane::{ControlPlane, Flags};
 use crate::lab::Lab;
 use crate::node::{Make, Node};
 use crate::pki::Pki;
-use crate::plan::{API_IP, INTERNET_IP, UNDERLAY, node_ip, node_name};
+use crate::plan::{API_IP, API_IP_6, INTERNET_IP, UNDERLAY, node_ip, node_ip_6, node_name};
 use crate::program::{Program, run, show_logs, try_run};
 use crate::tools::{Tools, source};
 use crate::wait::{holds, secs, until};
@@ -38,6 +38,7 @@ impl Default for Options {
             max_pods: 60,
             flags: Flags {
                 node_cidr_mask: 24,
+                dual_stack: false,
                 api_server: Vec::new(),
                 controller_manager: Vec::new(),
             },
@@ -58,7 +59,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts a cluster, and waits until its nodes are Ready and its DNS answers.
     pub(crate) fn start(lab: Lab, options: &Options) -> Self {
-        underlay();
+        underlay(options.flags.dual_stack);
         let tools = Tools::find();
         let names: Vec<(String, String)> =
             (0..options.nodes).map(|index| (node_name(index), node_ip(index))).collect();
@@ -80,7 +81,20 @@ impl Cluster {
                     let modes = &options.proxy_modes;
                     let proxy_mode = modes[index.min(modes.len() - 1)];
                     let (name, ip, max_pods) = (name.clone(), ip.clone(), options.max_pods);
-                    let make = Make { lab, tools, pki, images, name, ip, proxy_mode, max_pods };
+                    let flags = &options.flags;
+                    let ip_6 = flags.dual_stack.then(|| node_ip_6(index));
+                    let make = Make {
+                        lab,
+                        tools,
+                        pki,
+                        images,
+                        flags,
+                        name,
+                        ip,
+                        ip_6,
+                        proxy_mode,
+                        max_pods,
+                    };
                     scope.spawn(move || Node::start(&make))
                 })
                 .collect();
@@ -100,12 +114,20 @@ impl Cluster {
     /// Gives each node its CNI configuration, and all others the way to its pods, as flannel's host-gw does.
     fn route_pods(&self) {
         for node in &self.nodes {
-            let cidr = until("the node has a pod CIDR", secs(60), || self.pod_cidr(&node.name));
-            run(&["ip", "route", "add", &cidr, "via", &node.ip]);
-            for other in self.nodes.iter().filter(|other| other.name != node.name) {
-                other.run(&["ip", "route", "add", &cidr, "via", &node.ip]);
+            let cidrs = until("the node has its pod CIDRs", secs(60), || {
+                let cidrs = self.pod_cidrs(&node.name)?;
+                let wanted = 1 + usize::from(node.ip_6.is_some());
+                holds(cidrs.len() == wanted, || format!("{cidrs:?}")).map(|()| cidrs)
+            });
+            for cidr in &cidrs {
+                let via = node.ip_6.as_ref().filter(|_| cidr.contains(':')).unwrap_or(&node.ip);
+                let route = ["ip", "route", "add", cidr, "via", via];
+                run(&route);
+                for other in self.nodes.iter().filter(|other| other.name != node.name) {
+                    other.run(&route);
+                }
             }
-            node.write_cni_config(&cidr);
+            node.write_cni_config(&cidrs);
         }
     }
 
@@ -115,8 +137,18 @@ impl Cluster {
     ///
     /// Fails when it has none yet.
     pub(crate) fn pod_cidr(&self, node: &str) -> Result<String, String> {
+        self.pod_cidrs(node)?.into_iter().next().ok_or_else(|| "none yet".to_owned())
+    }
+
+    /// The pod CIDRs of a node, one of each family that the cluster has.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the API's words.
+    fn pod_cidrs(&self, node: &str) -> Result<Vec<String>, String> {
         let node = self.api.get(&format!("/api/v1/nodes/{node}"))?;
-        node["spec"]["podCIDR"].as_str().map(str::to_owned).ok_or_else(|| "none yet".to_owned())
+        let cidrs = api::items(&node["spec"]["podCIDRs"]).iter();
+        Ok(cidrs.filter_map(|cidr| cidr.as_str().map(str::to_owned)).collect())
     }
 
     /// Whether every node is Ready; else which is not.
@@ -294,7 +326,7 @@ fn rolled_out(object: &Value) -> Result<(), String> {
 }
 
 /// The lab's own network: the bridge that nodes are plugged into, and what stands for the internet.
-fn underlay() {
+fn underlay(dual_stack: bool) {
     run(&["mount", "--make-rprivate", "/"]);
     run(&["mount", "-t", "tmpfs", "tmpfs", "/run"]);
     fs::create_dir_all("/run/lock").expect("a fresh tmpfs can be written");
@@ -304,4 +336,9 @@ fn underlay() {
     run(&["ip", "link", "set", UNDERLAY, "up"]);
     run(&["ip", "addr", "add", &format!("{INTERNET_IP}/32"), "dev", "lo"]);
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("root may forward");
+    if dual_stack {
+        // nodad: an address that is still looked for elsewhere cannot be used yet.
+        run(&["ip", "addr", "add", &format!("{API_IP_6}/64"), "dev", UNDERLAY, "nodad"]);
+        fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").expect("root may forward");
+    }
 }

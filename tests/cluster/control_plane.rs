@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::pki::Pki;
-use crate::plan::{API_IP, POD_RANGE, SERVICE_RANGE};
+use crate::plan::{API_IP, POD_RANGE, POD_RANGE_6, SERVICE_RANGE, SERVICE_RANGE_6};
 use crate::program::Program;
 use crate::tools::Tools;
 
@@ -24,10 +24,19 @@ pub(crate) enum Component {
 pub(crate) struct Flags {
     /// The length of a node's pod CIDR.
     pub(crate) node_cidr_mask: u8,
+    /// Whether pods, Services and nodes have addresses of both families.
+    pub(crate) dual_stack: bool,
     /// More arguments of kube-apiserver.
     pub(crate) api_server: Vec<String>,
     /// More arguments of kube-controller-manager.
     pub(crate) controller_manager: Vec<String>,
+}
+
+impl Flags {
+    /// A range, with the other family's where the cluster has both.
+    pub(crate) fn both(&self, one: &str, other: &str) -> String {
+        if self.dual_stack { format!("{one},{other}") } else { one.to_owned() }
+    }
 }
 
 /// Its programs.
@@ -61,7 +70,8 @@ impl ControlPlane {
             "--listen-peer-urls=http://127.0.0.1:2380".into(),
         ];
         let etcd = Program::start(logs, "etcd", etcd);
-        let mut api_server = api_server(tools, pki);
+        let services = flags.both(SERVICE_RANGE, SERVICE_RANGE_6);
+        let mut api_server = api_server(tools, pki, &services);
         api_server.extend(flags.api_server.iter().cloned());
         let api_server = Program::start(logs, "kube-apiserver", api_server);
         ready();
@@ -71,11 +81,16 @@ impl ControlPlane {
             "--use-service-account-credentials".into(),
             format!("--service-account-private-key-file={}", pki.path("accounts.key")),
             format!("--root-ca-file={}", pki.path("ca.crt")),
-            format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+            format!("--service-cluster-ip-range={services}"),
             "--allocate-node-cidrs".into(),
-            format!("--cluster-cidr={POD_RANGE}"),
-            format!("--node-cidr-mask-size={}", flags.node_cidr_mask),
+            format!("--cluster-cidr={}", flags.both(POD_RANGE, POD_RANGE_6)),
         ]);
+        if flags.dual_stack {
+            controllers.push(format!("--node-cidr-mask-size-ipv4={}", flags.node_cidr_mask));
+            controllers.push("--node-cidr-mask-size-ipv6=64".into());
+        } else {
+            controllers.push(format!("--node-cidr-mask-size={}", flags.node_cidr_mask));
+        }
         controllers.extend(flags.controller_manager.iter().cloned());
         let controller_manager = Program::start(logs, "kube-controller-manager", controllers);
         let mut scheduler = vec![tools.path("kube-scheduler")];
@@ -98,11 +113,11 @@ impl ControlPlane {
     }
 }
 
-fn api_server(tools: &Tools, pki: &Pki) -> Vec<String> {
+fn api_server(tools: &Tools, pki: &Pki, services: &str) -> Vec<String> {
     vec![
         tools.path("kube-apiserver"),
         format!("--etcd-servers=http://{ETCD}"),
-        format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+        format!("--service-cluster-ip-range={services}"),
         format!("--advertise-address={API_IP}"),
         "--bind-address=0.0.0.0".into(),
         "--allow-privileged".into(),

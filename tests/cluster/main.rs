@@ -2,7 +2,8 @@
 //!
 //! `e2e [NAME…]` runs the scenarios whose name contains one of the words, or all; `--lanes=N` before them does so on N
 //! clusters side by side. `--list` names them, `--stay` starts a cluster and leaves it until Ctrl-C, `--down` ends those,
-//! `--killed N [SEED]` kills N runs at random moments and looks for what is left of them.
+//! `--killed N [SEED]` kills N runs at random moments and looks for what is left of them, `--dual-stack` shows a cluster
+//! whose nodes, pods and Services have addresses of both families.
 
 #![allow(clippy::unwrap_used)] // A panic is how a scenario says that it is not so.
 #![allow(clippy::disallowed_methods)] // The rule is the exporter's: the test bed starts a cluster's programs.
@@ -13,6 +14,7 @@ mod cluster;
 mod confine;
 mod containerfile;
 mod control_plane;
+mod dual_stack;
 mod fault;
 mod helm;
 mod image;
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         [word::FIRST, ..] => confine::first(&args[1..]),
         [word::INSIDE, "--stay"] => stay(),
+        [word::INSIDE, "--dual-stack"] => dual_stack::show(),
         [word::INSIDE, ..] => run(&chosen(&words[1..])),
         [word::LANE, ..] => {
             lanes::end_with_parent();
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         }
         [word::JANITOR, owner] => confine::janitor(owner),
         [word::NODE, name, folder] => node::hold(name, folder),
+        ["--dual-stack"] => confine::outside(&args),
         ["--down"] => confine::down(),
         ["--killed", times] => killed::show(number(times), fastrand::u64(..)),
         ["--killed", times, seed] => killed::show(number(times), number(seed)),

@@ -9,11 +9,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use serde_json::{Value, json};
 
 use crate::confine::{exe, word};
+use crate::control_plane::Flags;
 use crate::lab::{Lab, hierarchies};
 use crate::pki::Pki;
-use crate::plan::{API_IP, DNS_IP, INTERNET_IP, POD_RANGE, UNDERLAY};
+use crate::plan::{API_IP, API_IP_6, DNS_IP, INTERNET_IP, POD_RANGE, POD_RANGE_6, UNDERLAY};
 use crate::program::{Program, run, try_run};
 use crate::tools::{Tools, image};
 use crate::wait::{holds, secs, until};
@@ -36,7 +38,9 @@ pub(crate) struct Make<'a> {
     pub(crate) pki: &'a Pki,
     pub(crate) images: &'a [PathBuf],
     pub(crate) name: String,
+    pub(crate) flags: &'a Flags,
     pub(crate) ip: String,
+    pub(crate) ip_6: Option<String>,
     pub(crate) proxy_mode: &'a str,
     pub(crate) max_pods: u32,
 }
@@ -48,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     /// Its address on the underlay.
     pub(crate) ip: String,
+    /// Its address of the other family, in a cluster that has both.
+    pub(crate) ip_6: Option<String>,
     folder: PathBuf,
     cgroup: String,
     /// Holds the namespaces; its id is the way in.
@@ -60,7 +66,7 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node; it is Ready when it has a pod CIDR and its CNI configuration.
     pub(crate) fn start(make: &Make<'_>) -> Self {
-        let Make { lab, tools, pki, name, ip, .. } = make;
+        let Make { lab, tools, pki, name, ip, ip_6, .. } = make;
         let (folder, logs) = (lab.folder().join(name), lab.logs());
         let cgroup = format!("{}/{name}", lab.cgroup());
         make_groups(&lab.cgroup(), &cgroup);
@@ -93,6 +99,13 @@ impl Node {
         inside(&["ip", "addr", "add", &format!("{ip}/24"), "dev", "eth0"]);
         inside(&["ip", "link", "set", "eth0", "up"]);
         inside(&["ip", "route", "add", "default", "via", API_IP]);
+        let mut ips = ip.clone();
+        if let Some(ip_6) = ip_6 {
+            inside(&["ip", "addr", "add", &format!("{ip_6}/64"), "dev", "eth0", "nodad"]);
+            inside(&["ip", "route", "add", "default", "via", API_IP_6]);
+            inside(&["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"]);
+            ips = format!("{ip},{ip_6}");
+        }
         configure(make, &folder, &cgroup);
         let file = |name: &str| folder.join(name).display().to_string();
         let start = |program: &str, argv: Vec<String>| {
@@ -113,7 +126,7 @@ impl Node {
                 format!("--config={}", file("kubelet.yaml")),
                 format!("--kubeconfig={}", pki.kubeconfig(name)),
                 format!("--hostname-override={name}"),
-                format!("--node-ip={ip}"),
+                format!("--node-ip={ips}"),
             ],
         );
         let kube_proxy = start(
@@ -123,6 +136,7 @@ impl Node {
         Self {
             name: name.clone(),
             ip: ip.clone(),
+            ip_6: ip_6.clone(),
             folder,
             cgroup,
             holder,
@@ -204,9 +218,14 @@ impl Node {
         Path::new("/sys/fs/cgroup").join(controller).join(&self.cgroup)
     }
 
-    /// Writes the CNI configuration for a pod CIDR, as a CNI's own DaemonSet would.
-    pub(crate) fn write_cni_config(&self, pod_cidr: &str) {
-        let text = serde_json::json!({
+    /// Writes the CNI configuration for pod CIDRs, as a CNI's own DaemonSet would.
+    pub(crate) fn write_cni_config(&self, pod_cidrs: &[String]) {
+        let ranges: Vec<Value> = pod_cidrs.iter().map(|cidr| json!([{"subnet": cidr}])).collect();
+        let routes: Vec<Value> = pod_cidrs
+            .iter()
+            .map(|cidr| json!({"dst": if cidr.contains(':') { "::/0" } else { "0.0.0.0/0" }}))
+            .collect();
+        let text = json!({
             "cniVersion": "1.0.0",
             "name": "testbed",
             "plugins": [
@@ -214,8 +233,8 @@ impl Node {
                     "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true,
                     "ipam": {
                         "type": "host-local",
-                        "ranges": [[{"subnet": pod_cidr}]],
-                        "routes": [{"dst": "0.0.0.0/0"}],
+                        "ranges": ranges,
+                        "routes": routes,
                     },
                 },
                 {"type": "portmap", "capabilities": {"portMappings": true}},
@@ -396,13 +415,14 @@ maxPods: {max_pods}
         ),
     );
     let (user, mode, name) = (make.pki.kubeconfig("proxy"), make.proxy_mode, &make.name);
+    let pods = make.flags.both(POD_RANGE, POD_RANGE_6);
     write(
         "kube-proxy.yaml",
         format!(
             r#"apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 clientConnection: {{kubeconfig: {user}}}
-clusterCIDR: {POD_RANGE}
+clusterCIDR: "{pods}"
 mode: {mode}
 hostnameOverride: {name}
 conntrack: {{maxPerCore: 0, min: 0}}
