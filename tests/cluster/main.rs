@@ -20,6 +20,7 @@ mod helm;
 mod image;
 mod ingress;
 mod killed;
+mod kwok;
 mod lab;
 mod lanes;
 mod monitor;

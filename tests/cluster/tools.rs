@@ -30,7 +30,8 @@ impl Tools {
     /// Asks the script that builds them; a moment when they are built.
     pub(crate) fn find() -> Self {
         let script = source("tests/tools/build");
-        let families = ["etcd", "kubernetes", "coredns", "prometheus", "alertmanager", "helm"];
+        let families =
+            ["etcd", "kubernetes", "coredns", "prometheus", "alertmanager", "helm", "kwok"];
         let words: Vec<String> = [script.display().to_string()]
             .into_iter()
             .chain(families.iter().map(|family| (*family).to_owned()))

@@ -55,6 +55,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("node_of_a_replica_isolated_is_one_finding", reach::replica_isolated),
     scenario("node_without_cni_configuration_is_named", nodes::cni_hidden),
     scenario("planned_changes_find_nothing_and_lose_no_data", changes::show),
+    scenario("nodes_by_the_hundred_keep_pages_small", nodes::many),
     scenario("api_server_killed_makes_nothing_wrong", api_server::killed),
     scenario("api_forbids_one_kind_and_only_its_checks_are_unknown", api_server::forbidden),
     scenario("fault_cni_configuration_hidden", |stage| {

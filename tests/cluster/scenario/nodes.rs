@@ -1,5 +1,7 @@
 //! Nodes without a network, and nodes that are gone.
 
+use std::time::Instant;
+
 use crate::netvitals::Part;
 use crate::stage::Stage;
 use crate::wait::{holds, secs, timed, until};
@@ -23,6 +25,43 @@ pub(super) fn cni_hidden(stage: &Stage) {
     fault.heal();
     stage.healthy(secs(120));
     stage.monitor().resolves("NetvitalsNodeNetworkNotReady", secs(120));
+}
+
+/// 200 nodes more, of which nobody hears anything: the pages go on, and an agent's stays small.
+pub(super) fn many(stage: &Stage) {
+    const COUNT: u16 = 200;
+    stage.quick();
+    let cluster = &stage.cluster;
+    let began = Instant::now();
+    let fault = cluster.kwok(COUNT);
+    println!("    {COUNT} nodes are Ready after {:.1} s", began.elapsed().as_secs_f64());
+    stage.every_page("the page has every node", secs(120), |page| {
+        let ready = page.all("netvitals_node_network_ready", &[]).len();
+        holds(ready == usize::from(COUNT) + cluster.nodes().len(), || format!("{ready}"))
+    });
+    println!("    on every page after {:.1} s", began.elapsed().as_secs_f64());
+    until("an agent seems to run on each of them", secs(120), || {
+        let agents = cluster.netvitals(Part::Agent);
+        let there = agents.iter().filter(|pod| pod.node.starts_with("kwok-") && !pod.ip.is_empty());
+        let there = there.count();
+        holds(there == usize::from(COUNT), || format!("{there}"))
+    });
+    // The agents' plan has changed by then.
+    cluster.rest(secs(30));
+    for part in [Part::Agent, Part::HostAgent] {
+        for pod in cluster.netvitals(part).iter().filter(|pod| !pod.node.starts_with("kwok-")) {
+            let page = pod.page().unwrap();
+            let series = page.samples().len();
+            println!("    {}: {series} series", pod.name);
+            assert!(series <= 300, "{}: {series} series", pod.name);
+        }
+    }
+    fault.heal();
+    until("the pods of netvitals are those of the lab's nodes", secs(60), || {
+        let count = cluster.netvitals(Part::Agent).len();
+        holds(count == cluster.nodes().len(), || format!("{count}"))
+    });
+    stage.healthy(secs(180));
 }
 
 /// A node loses its power and is deleted: nothing speaks of it any more.
