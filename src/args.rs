@@ -37,6 +37,8 @@ enum Role {
     Cluster(ClusterArgs),
     /// Simulate a cluster in this process, and run the real roles against it.
     Demo(demo::DemoArgs),
+    /// Print what a role serves, for the image has no other program: 0 for an answer of status 200.
+    Get(GetArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -166,6 +168,15 @@ struct ClusterArgs {
     young_node: Period,
 }
 
+#[derive(clap::Args, Debug)]
+struct GetArgs {
+    /// The server, as http://host:port.
+    server: Url,
+    /// What to ask it for.
+    #[arg(default_value = "/readyz")]
+    path: String,
+}
+
 /// What to run, and how.
 #[derive(Debug)]
 pub struct Command {
@@ -190,6 +201,8 @@ pub enum Run {
     Demo(role::demo::Options),
     /// `netvitals demo --list`
     Scenarios,
+    /// `netvitals get`
+    Get(role::get::Options),
 }
 
 /// Reads the process's own command line, environment and file.
@@ -222,6 +235,7 @@ fn command(matches: &ArgMatches, env: impl Fn(&str) -> Option<String>) -> Result
         Role::Agent(args) => args.command(given, env),
         Role::Cluster(args) => args.command(given),
         Role::Demo(args) => args.command(given),
+        Role::Get(args) => Ok(args.command()),
     }
 }
 
@@ -244,6 +258,18 @@ impl Common {
             log: (self.log_level, self.log_format),
             check: self.config_check,
             run,
+        }
+    }
+}
+
+impl GetArgs {
+    fn command(self) -> Command {
+        Command {
+            // It listens nowhere.
+            listen: Address::default(),
+            log: (Level::Info, Form::Logfmt),
+            check: false,
+            run: Run::Get(role::get::Options { server: self.server.0, path: self.path }),
         }
     }
 }

@@ -65,6 +65,12 @@ impl fmt::Display for Misread {
 
 impl std::error::Error for Misread {}
 
+impl Default for Address {
+    fn default() -> Self {
+        Self { text: ":12350".to_owned(), place: Place::Everywhere(12350) }
+    }
+}
+
 impl FromStr for Address {
     type Err = Misread;
 

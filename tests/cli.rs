@@ -82,6 +82,29 @@ fn a_valid_configuration_is_said_to_be_so() {
 }
 
 #[test]
+fn what_a_role_serves_is_printed_without_another_program() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let server = format!("http://localhost:{}", listener.local_addr().expect("an address").port());
+    let answers = std::thread::spawn(move || {
+        for status in ["200 OK", "503 Service Unavailable"] {
+            let (mut peer, _) = listener.accept().expect("a peer");
+            let mut line = String::new();
+            BufReader::new(&peer).read_line(&mut line).expect("a request");
+            assert_eq!(line, "GET /v1/report HTTP/1.1\r\n");
+            let head = "Content-Length: 3\r\nConnection: close";
+            write!(peer, "HTTP/1.1 {status}\r\n{head}\r\n\r\nit\n").expect("an answer");
+        }
+    });
+    let ask = || netvitals(&["get", &server, "/v1/report"]);
+    assert_eq!(said(&ask()), "it\n");
+    let expected = format!("netvitals: {server}/v1/report: the answer has status 503");
+    assert_eq!(refused(&ask(), 1), expected);
+    answers.join().expect("both were asked for");
+    let refusal = refused(&ask(), 1);
+    assert!(refusal.contains("cannot connect: Connection refused"), "{refusal}");
+}
+
+#[test]
 fn a_port_in_use_names_the_remedy() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

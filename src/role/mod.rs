@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod cluster;
 pub mod demo;
+pub mod get;
 pub mod reload;
 
 use std::io;
@@ -36,6 +37,7 @@ pub fn run(command: Command, reload: &Reload) -> Result<ExitCode, String> {
         let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
         match command.run {
             Run::Scenarios => Ok(demo::list()),
+            Run::Get(options) => get::run(&options).await,
             Run::Demo(options) => {
                 let ended = demo::run(options, http::bind(&command.listen)?, stop).await;
                 ended.map_err(|error| error.to_string())
@@ -89,7 +91,7 @@ async fn begin(run: Run, listener: TcpListener, stop: CancellationToken) -> Resu
             let client = watch::connect(kubeconfig.as_deref()).await?;
             cluster::run(options, client, listener, stop).await
         }
-        Run::Demo(_) | Run::Scenarios => Ok(()),
+        Run::Demo(_) | Run::Get(_) | Run::Scenarios => Ok(()),
     };
     ended.map_err(|error| error.to_string())
 }

@@ -389,3 +389,37 @@ fn the_notes_say_what_is_to_be_done_next() {
     }
     assert!(!notes(&["--set=hostAgent.enabled=false"]).contains("kubectl label ns"));
 }
+
+#[test]
+fn scrape_jobs_without_the_operator_make_the_labels_of_the_monitors() {
+    let shipped: Value =
+        serde_saphyr::from_str(include_str!("../../deploy/prometheus/scrape-configs.yaml"))
+            .expect("the shipped jobs are YAML");
+    let job = &shipped["scrape_configs"][0];
+    let chart = render(&["--set=serviceMonitor.enabled=true", "--set=podMonitor.enabled=true"]);
+    let by_label = |rules: &Value, name: &str| -> BTreeMap<String, BTreeSet<String>> {
+        let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for rule in rules.as_array().expect("rules") {
+            if let Some(label) = rule[name].as_str() {
+                let text = rule["replacement"].as_str().unwrap_or("$1").to_owned();
+                labels.entry(label.to_owned()).or_default().insert(text);
+            }
+        }
+        labels
+    };
+    let shipped = by_label(&job["relabel_configs"], "target_label");
+    let mut wanted = BTreeMap::new();
+    for (kind, endpoints) in
+        [("ServiceMonitor", "endpoints"), ("PodMonitor", "podMetricsEndpoints")]
+    {
+        let monitor = all(&chart, kind).next().expect("a monitor");
+        let endpoint = &monitor["spec"][endpoints][0];
+        assert_eq!(job["honor_labels"], endpoint["honorLabels"], "{kind}");
+        wanted.extend(by_label(&endpoint["relabelings"], "targetLabel"));
+    }
+    // What an operator adds to every target.
+    for label in ["namespace", "pod", "container", "endpoint"] {
+        wanted.insert(label.to_owned(), BTreeSet::from(["$1".to_owned()]));
+    }
+    assert_eq!(shipped, wanted);
+}
