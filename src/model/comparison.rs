@@ -1,9 +1,9 @@
 //! The pods and the endpoints of Services, side by side.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::mismatch::{Place, mismatches};
+use super::name::NameMap;
 use super::{
     Cluster, Endpoint, EndpointSlice, Key, Labels, Mismatches, Name, Node, Pod, Service, Table,
     Unknown,
@@ -39,7 +39,7 @@ impl<'a> Tables<'a> {
     ///
     /// Namespace by namespace, because each pod is looked at once and none is searched for.
     pub(super) fn compare_all(self, visit: &mut dyn FnMut(Result<Comparison<'a>, Unknown>)) {
-        let nodes: HashSet<&Name> = self.nodes.iter().map(|(key, _)| &key.name).collect();
+        let nodes: NameMap<&Name, ()> = self.nodes.iter().map(|(key, _)| (&key.name, ())).collect();
         let mut services =
             self.services.iter().filter(|(_, service)| service.has_controller()).peekable();
         while let Some((Key { namespace, .. }, _)) = services.peek() {
@@ -51,7 +51,7 @@ impl<'a> Tables<'a> {
                 Err(why) => visit(Err(why)),
                 Ok(selected) => {
                     for ((key, service), selected) in here.into_iter().zip(selected) {
-                        let is_node = |name: &Name| nodes.contains(name);
+                        let is_node = |name: &Name| nodes.contains_key(name);
                         visit(Ok(self.compare(key, service, selected, is_node)));
                     }
                 }
@@ -66,19 +66,20 @@ impl<'a> Tables<'a> {
         services: &[(&'a Key, &'a Service)],
     ) -> Result<Vec<Vec<(&'a Name, &'a Pod)>>, Unknown> {
         self.slices.namespace(namespace).map(|_| ())?;
-        let places: HashMap<&Name, usize> =
+        let places: NameMap<&Name, usize> =
             services.iter().enumerate().map(|(at, (key, _))| (&key.name, at)).collect();
         let mut selected = vec![Vec::new(); services.len()];
         // The pods of a workload mostly share their labels, and come one after the other.
-        let mut last: Option<(&Labels, Vec<usize>)> = None;
+        let (mut last, mut selecting): (Option<&Labels>, Vec<usize>) = (None, Vec::new());
         for (key, pod) in self.pods.namespace(namespace)? {
-            if last.as_ref().is_none_or(|(labels, _)| **labels != pod.labels) {
-                let selecting = self.cluster.may_select(namespace, &pod.labels);
-                let selecting = selecting.filter_map(|name| places.get(name).copied());
-                let selects = |at: &usize| services[*at].1.selects(pod);
-                last = Some((&pod.labels, selecting.filter(selects).collect()));
+            if last != Some(&pod.labels) {
+                let may = self.cluster.may_select(namespace, &pod.labels);
+                let may = may.filter_map(|name| places.get(name).copied());
+                selecting.clear();
+                selecting.extend(may.filter(|at| services[*at].1.selects(pod)));
+                last = Some(&pod.labels);
             }
-            for at in last.iter().flat_map(|(_, places)| places) {
+            for at in &selecting {
                 selected[*at].push((&key.name, pod));
             }
         }
@@ -114,7 +115,8 @@ impl<'a> Tables<'a> {
         selected: Vec<(&'a Name, &'a Pod)>,
         is_node: impl Fn(&Name) -> bool,
     ) -> Comparison<'a> {
-        let mut sides: HashMap<&Name, Side<'a>> = HashMap::with_capacity(selected.len());
+        let mut sides: NameMap<&Name, Side<'a>> = NameMap::default();
+        sides.reserve(selected.len());
         sides.extend(selected.iter().map(|(name, pod)| (*name, Side::of(pod))));
         let mut strangers = Vec::new();
         for slice in self.cluster.last_known_slices_of(key).filter(|slice| slice.managed) {

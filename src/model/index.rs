@@ -1,8 +1,9 @@
 //! The hand-written index: what a check would otherwise search for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lag::Touched;
+use super::name::NameMap;
 use super::{EndpointSlice, Key, Labels, Name, Node, Pod, Service};
 
 /// Which slices a Service has, which pods have a set of labels, and which Services may select
@@ -11,9 +12,9 @@ use super::{EndpointSlice, Key, Labels, Name, Node, Pod, Service};
 pub struct Index {
     slices: BTreeMap<Key, BTreeSet<Name>>,
     /// By namespace, then by the whole set of labels, of which there are mostly few.
-    pods: BTreeMap<Name, HashMap<Labels, BTreeSet<Name>>>,
+    pods: BTreeMap<Name, NameMap<Labels, BTreeSet<Name>>>,
     /// By namespace, and by key and value of the first label of the selector.
-    selectors: HashMap<Name, HashMap<Name, HashMap<Name, BTreeSet<Name>>>>,
+    selectors: NameMap<Name, NameMap<Name, NameMap<Name, BTreeSet<Name>>>>,
     /// What changed since it was last taken; `None` while nobody follows.
     pub(super) touched: Option<Vec<Touched>>,
 }
@@ -46,7 +47,7 @@ impl Index {
         labels: &'a Labels,
     ) -> impl Iterator<Item = &'a Name> {
         let selectors = self.selectors.get(namespace).into_iter();
-        let first = |by_key: &'a HashMap<Name, HashMap<Name, BTreeSet<Name>>>| {
+        let first = |by_key: &'a NameMap<Name, NameMap<Name, BTreeSet<Name>>>| {
             labels.iter().filter_map(|(key, value)| by_key.get(key)?.get(value))
         };
         selectors.flat_map(first).flatten()

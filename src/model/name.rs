@@ -1,7 +1,9 @@
 //! What objects are called.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
 
 use internment::ArcIntern;
@@ -13,6 +15,33 @@ use super::Kind;
 /// A name: every equal one is the same allocation, which goes when the last of them does.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Name(ArcIntern<str>);
+
+/// A map by names, or by what else is interned.
+pub(super) type NameMap<K, V> = HashMap<K, V, BuildHasherDefault<ByAddress>>;
+
+/// Hashes interned things by where they are, which nobody chooses from outside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ByAddress(u64);
+
+impl Hasher for ByAddress {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The map takes the highest bits and the lowest, and addresses differ in the middle.
+        let mixed = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Deref for Name {
     type Target = str;
@@ -131,6 +160,9 @@ impl fmt::Display for Object {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::hash::BuildHasher;
+
     use super::*;
 
     #[test]
@@ -149,5 +181,20 @@ mod tests {
         let mut names = ["n10", "n2", "n1"].map(Name::from);
         names.sort();
         assert_eq!(names.map(|name| name.to_string()), ["n1", "n10", "n2"]);
+    }
+
+    #[test]
+    fn equal_names_fall_together_and_others_apart() {
+        let hasher = BuildHasherDefault::<ByAddress>::default();
+        let names: Vec<Name> = (0..1000).map(|at| format!("pod-{at}").into()).collect();
+        let hash = |name: &Name| hasher.hash_one(name);
+        assert_eq!(hash(&names[7]), hash(&"pod-7".into()));
+        let whole: BTreeSet<u64> = names.iter().map(hash).collect();
+        assert_eq!(whole.len(), 1000);
+        // What the map takes first: a thousand fall into most of 256 places.
+        for shift in [0, 56] {
+            let places: BTreeSet<u64> = whole.iter().map(|it| it >> shift & 0xff).collect();
+            assert!(places.len() > 200, "{} of the bits from {shift}", places.len());
+        }
     }
 }
