@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Instant;
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::api;
 use crate::cluster::Cluster;
 use crate::helm::{Release, with_host_agents, without_host_agents};
 use crate::monitor::{Monitor, Watch};
@@ -16,7 +14,7 @@ use crate::node::processes;
 use crate::operator;
 use crate::page::Page;
 use crate::stage::{Stage, healthy};
-use crate::tools::{image, source};
+use crate::tools::source;
 use crate::wait::{holds, secs, timed, until};
 
 /// How long nothing may fire.
@@ -30,9 +28,6 @@ const STRICT: &str = "vitals-restricted";
 
 /// A namespace that enforces `baseline`.
 const REFUSING: &str = "vitals-baseline";
-
-/// The namespace from which the chart's policies let scrapes in.
-const SCRAPERS: &str = "monitoring";
 
 const LEVEL: &str = "pod-security.kubernetes.io/enforce";
 
@@ -262,71 +257,6 @@ pub(super) fn refused(stage: &Stage) {
     });
     release.helm(&["uninstall", release.name, "--wait"]);
     cluster.kubectl(&["delete", "namespace", REFUSING, "--wait=false"]);
-}
-
-/// The chart's network policies, enforced, let netvitals and scrapers in, and nobody else.
-pub(super) fn network_policy(stage: &Stage) {
-    stage.quick();
-    let cluster = &stage.cluster;
-    namespace(cluster, SCRAPERS, &json!({}));
-    let (stranger, scraper) = (visitor(cluster, "default"), visitor(cluster, SCRAPERS));
-    // The names are those of what kustomize installed.
-    let release = with_host_agents(cluster, "netvitals");
-    let rendered = release.template(&[
-        "--show-only=templates/networkpolicy.yaml",
-        "--set=networkPolicy.enabled=true",
-        "--set=networkPolicy.nodeCIDRs={10.99.0.0/24}",
-    ]);
-    let file = cluster.lab.folder().join("policies.yaml");
-    fs::write(&file, rendered).unwrap();
-    cluster.apply(&file);
-    let fault = cluster.policies("netvitals").enforce();
-    for part in [Part::Agent, Part::Cluster] {
-        for pod in cluster.netvitals(part) {
-            let connects = |(node, uid): &(String, String)| {
-                let connect = format!("exec 3<>/dev/tcp/{}/12350", pod.ip);
-                let words = ["timeout", "2", "bash", "-c", connect.as_str()];
-                cluster.node(node).in_pod(uid, &words).is_ok()
-            };
-            // As in most engines, a node reaches its own pods; pods on it are strangers all the same.
-            assert!(!connects(&stranger), "a stranger reaches {}", pod.name);
-            assert!(connects(&scraper), "a scraper does not reach {}", pod.name);
-        }
-    }
-    // Several windows, in which agents reach each other by TCP, UDP and ICMP, and the cluster role them.
-    for _ in 0..12 {
-        cluster.rest(secs(5));
-        for page in cluster.verdicts().unwrap() {
-            healthy(&page).unwrap_or_else(|wrong| panic!("{wrong}"));
-        }
-    }
-    fault.heal();
-    cluster.kubectl(&["delete", "-f", &file.display().to_string()]);
-    cluster.api().delete("/api/v1/namespaces/default/pods/visitor", true);
-    cluster.kubectl(&["delete", "namespace", SCRAPERS, "--wait=false"]);
-}
-
-/// A pod that would like to connect: its node and its id.
-fn visitor(cluster: &Cluster, namespace: &str) -> (String, String) {
-    let container = json!({
-        "name": "visitor", "image": image::BUSYBOX, "imagePullPolicy": "Never",
-        "command": ["sleep", "3600"],
-    });
-    let pod = json!({
-        "metadata": {"name": "visitor"},
-        "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
-    });
-    let path = format!("/api/v1/namespaces/{namespace}/pods");
-    until("a pod can be made", secs(30), || {
-        cluster.api().ask(Method::POST, &path, Some(&pod)).map(drop)
-    });
-    until("the visitor is there", secs(60), || {
-        let pod = cluster.api().get(&format!("{path}/visitor"))?;
-        let ready = api::condition(&pod, "Ready") == "True";
-        holds(ready, || pod["status"]["phase"].to_string())?;
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Ok((text(&pod["spec"]["nodeName"]), text(&pod["metadata"]["uid"])))
-    })
 }
 
 /// Kinds of operators, as far as they are needed for the API server to take their objects.

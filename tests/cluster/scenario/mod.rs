@@ -44,7 +44,6 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("dns_replica_without_the_api_answers_wrong", dns::stale_replica),
     scenario("dns_of_one_node_dead_names_the_node", dns::one_node),
     scenario("dns_failing_is_told_by_the_alertmanager_and_then_resolved", alerting::dns_failing),
-    scenario("network_policy_of_the_chart_lets_the_needed_through", install::network_policy),
     scenario("policy_that_restricts_netvitals_is_named_alone", policy::foreign_deny),
     scenario("policies_shipped_let_through_what_is_needed", policy::shipped),
     scenario("coredns_throttled_is_the_root_of_the_latency", throttling::show),
