@@ -87,6 +87,9 @@ pub(super) fn stale_replica(stage: &Stage) {
     // The plan has a Service once it is a minute old, and the finding has a minute of grace.
     let object = format!("Pod kube-system/{}", stale.pod);
     stage.finds("dns_answers.wrong", &object, secs(300));
+    stage.monitor().fires("NetvitalsDNSAnswersWrong", secs(120), |alert| {
+        alert["labels"]["name"] == *stale.pod.to_string()
+    });
     stage.nothing_but(|found| found.object == object);
     fault.heal();
     stage.healthy(secs(240));

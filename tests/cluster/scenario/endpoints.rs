@@ -44,7 +44,9 @@ pub(super) fn show(stage: &Stage) {
     stage.every_page("the oldest mismatch has its moment", secs(30), |page| oldest(page).map(drop));
     stage.finds("endpoint_mismatch.stale", "Service default/web", secs(120));
     stage.finds("endpoint_mismatch.missing", "Service default/web", secs(60));
-    stage.monitor().fires("NetvitalsEndpointsMismatch", secs(120), |_| true);
+    let monitor = stage.monitor();
+    monitor.fires("NetvitalsEndpointsMismatch", secs(120), |_| true);
+    monitor.fires("NetvitalsEndpointsLagging", secs(120), |_| true);
     fault.heal();
     stage.every_page("the slices are right again", secs(60), |page| {
         let wrong = (mismatches(page, "stale")?, mismatches(page, "missing")?);
