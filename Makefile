@@ -9,7 +9,7 @@ BINARY := target/$(TARGET)/release/netvitals
 STATIC := RUSTFLAGS="-C target-feature=+crt-static"
 
 # How many clusters share the scenarios of `make e2e`: they wait more than they work.
-LANES ?= $(if $(ONLY),1,2)
+LANES ?= $(if $(ONLY),1,3)
 
 .PHONY: help run lint test e2e chart cluster cluster-down tools image bench clean
 
