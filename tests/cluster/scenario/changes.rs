@@ -105,7 +105,10 @@ fn gapless(stage: &Stage, began: Duration) {
     // One by one: resets() drops the names, and Prometheus refuses the same series twice.
     for (counter, _) in counters {
         let name = counter["__name__"].as_str().expect("it was asked for");
-        let resets = ask(&format!("resets({name}[{span}s]) > 0"));
+        let mut resets = ask(&format!("resets({name}[{span}s]) > 0"));
+        // The next host agent of a node has the address of the one before, whose target is not forgotten at once; and
+        // on n2 it starts anew in the same pod.
+        resets.retain(|(labels, times)| labels["job"] != "netvitals-host-agent" || *times > 2.0);
         assert!(resets.is_empty(), "{name} ran backwards: {resets:?}");
     }
     let expression =
