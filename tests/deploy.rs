@@ -102,7 +102,7 @@ fn the_schema_knows_every_value_and_no_other() {
         let value = values.pointer(&path.replace('.', "/")).unwrap_or(&Value::Null);
         for (key, _) in part["properties"].as_object().into_iter().flatten() {
             let optional = path.ends_with(".resources");
-            assert!(optional || !value[key].is_null(), "values.yaml has no {path}.{key}");
+            assert!(optional || value.get(key).is_some(), "values.yaml has no {path}.{key}");
         }
         for (key, _) in value.as_object().into_iter().flatten() {
             let known = part["properties"].is_null() || !part["properties"][key].is_null();

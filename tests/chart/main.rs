@@ -26,6 +26,10 @@ use crate::helm::{Helm, all, find, kinds, names, objects};
 const EVERYTHING: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/netvitals/ci/everything-values.yaml");
 
+/// Values that turn on what not every cluster takes.
+const ADD_ONS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/netvitals/ci/add-ons-values.yaml");
+
 const BAD_VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/bad-values");
 
 const KUSTOMIZE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize");
@@ -44,17 +48,24 @@ fn args(workload: &Value) -> BTreeSet<&str> {
     args.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
+/// The pods of the workloads, by the workload's name.
+fn pods(chart: &[Value]) -> BTreeMap<&str, &Value> {
+    let named =
+        chart.iter().map(|it| (it["metadata"]["name"].as_str(), &it["spec"]["template"]["spec"]));
+    named.filter(|(_, pod)| pod.is_object()).filter_map(|(name, pod)| Some((name?, pod))).collect()
+}
+
 #[test]
 fn every_helm_lints_it_and_renders_the_same() {
     let mut rendered = BTreeMap::new();
     for helm in Helm::every() {
-        for values in [&[][..], &["--values", EVERYTHING]] {
+        for values in [&[][..], &["--values", EVERYTHING], &["--values", ADD_ONS]] {
             helm.lint(values).unwrap_or_else(|error| panic!("{}: {error}", helm.name));
             // Only the order of objects of one kind is Helm's own.
             let text = helm.template("watcher", "sight", values).expect("good values");
             let mut all: Vec<String> = objects(&text).iter().map(Value::to_string).collect();
             all.sort();
-            let first = rendered.entry(values.len()).or_insert_with(|| all.clone());
+            let first = rendered.entry(values.to_vec()).or_insert_with(|| all.clone());
             assert_eq!(*first, all, "{} renders another chart", helm.name);
         }
     }
@@ -77,15 +88,19 @@ fn defaults_need_no_operator() {
 
 #[test]
 fn everything_that_the_chart_can_make_is_shown() {
-    let shown = kinds(&render(&["--values", EVERYTHING]));
+    let mut shown = kinds(&render(&["--values", EVERYTHING]));
+    shown.append(&mut kinds(&render(&["--values", ADD_ONS])));
     for kind in [
         "ConfigMap",
         "GrafanaDashboard",
+        "HTTPRoute",
+        "Ingress",
         "NetworkPolicy",
         "PodMonitor",
         "PriorityClass",
         "PrometheusRule",
         "ServiceMonitor",
+        "VerticalPodAutoscaler",
     ] {
         assert!(shown.contains_key(kind), "{kind} in {shown:?}");
     }
@@ -330,6 +345,143 @@ fn the_configuration_is_mounted_and_a_change_of_it_rolls_the_pods() {
     let other = sums(&["--set=config.dns.interval=6s"]);
     assert_eq!(one.len(), 3);
     assert!(one.iter().zip(&other).all(|(one, other)| one.is_string() && one != other));
+}
+
+#[test]
+fn a_configuration_of_one_s_own_is_mounted_in_the_place_of_the_chart_s() {
+    let chart = render(&["--set=existingConfigMap=own"]);
+    assert!(names(&chart, "ConfigMap").is_empty(), "it is the user's");
+    let pods = pods(&chart);
+    assert_eq!(pods.len(), 3);
+    for pod in pods.values() {
+        let container = &pod["containers"][0];
+        let told = container["args"].to_string();
+        assert!(told.contains("--config.file=/etc/netvitals/config.yaml"), "{told}");
+        let volumes = pod["volumes"].as_array().expect("volumes");
+        let volume = volumes.iter().find(|it| it["configMap"]["name"] == "own");
+        let name = &volume.unwrap_or_else(|| panic!("{volumes:?}"))["name"];
+        let mounts = container["volumeMounts"].as_array().expect("mounts");
+        let mount = mounts.iter().find(|it| it["name"] == *name);
+        assert_eq!(mount.expect("a mount")["mountPath"], "/etc/netvitals");
+    }
+}
+
+#[test]
+fn containers_and_probes_of_one_s_own_are_in_every_pod() {
+    let names = |containers: &Value| -> Vec<String> {
+        let all = containers.as_array().into_iter().flatten();
+        all.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect()
+    };
+    let chart = render(&["--values", EVERYTHING]);
+    let with = pods(&chart);
+    assert_eq!(with.len(), 3);
+    for pod in with.values() {
+        // Tools take the first container where none is named.
+        assert_eq!(names(&pod["containers"]), ["netvitals", "beside"]);
+        assert_eq!(names(&pod["initContainers"]), ["before"]);
+        let probe = json!({"httpGet": {"path": "/livez", "port": "http"}, "failureThreshold": 30});
+        assert_eq!(pod["containers"][0]["startupProbe"], probe);
+    }
+    assert_eq!(with["netvitals-agent"]["hostUsers"], true);
+    assert_eq!(with["netvitals-cluster"]["hostUsers"], false, "false is a choice, not the default");
+    assert!(with["netvitals-host-agent"]["hostUsers"].is_null(), "the API server refuses it");
+    let chart = render(&[]);
+    for pod in pods(&chart).values() {
+        assert_eq!(names(&pod["containers"]), ["netvitals"]);
+        for key in ["initContainers", "hostUsers"] {
+            assert!(pod.get(key).is_none(), "{key}: {pod}");
+        }
+        assert!(pod["containers"][0].get("startupProbe").is_none(), "{pod}");
+    }
+}
+
+#[test]
+fn the_page_is_led_to_by_an_ingress_or_a_route() {
+    let port = |chart: &[Value], service: &Value| {
+        let service = find(chart, "Service", service.as_str().expect("a name"));
+        assert_eq!(service["spec"]["selector"]["app.kubernetes.io/component"], "cluster");
+        service["spec"]["ports"][0].clone()
+    };
+    let chart = render(&["--values", EVERYTHING]);
+    let ingress = find(&chart, "Ingress", "netvitals-cluster");
+    assert_eq!(ingress["metadata"]["annotations"], json!({"example.com/ingress": "yes"}));
+    let spec = &ingress["spec"];
+    assert_eq!(spec["ingressClassName"], "public");
+    let tls = json!([{"hosts": ["netvitals.corp.example.com"], "secretName": "page"}]);
+    assert_eq!(spec["tls"], tls);
+    let rules = spec["rules"].as_array().expect("rules");
+    let hosts: Vec<&str> = rules.iter().filter_map(|rule| rule["host"].as_str()).collect();
+    assert_eq!(hosts, ["netvitals.corp.example.com", "netvitals.example.org"]);
+    for rule in rules {
+        let path = &rule["http"]["paths"][0];
+        assert_eq!((&path["path"], &path["pathType"]), (&json!("/"), &json!("Prefix")));
+        let service = &path["backend"]["service"];
+        assert_eq!(service["port"]["name"], port(&chart, &service["name"])["name"]);
+    }
+    let chart = render(&["--values", ADD_ONS]);
+    let route = find(&chart, "HTTPRoute", "netvitals-cluster");
+    assert_eq!(route["metadata"]["annotations"], json!({"example.com/route": "yes"}));
+    assert_eq!(route["spec"]["parentRefs"], json!([{"name": "public", "namespace": "gateways"}]));
+    assert_eq!(route["spec"]["hostnames"], json!(["netvitals.corp.example.com"]));
+    let backend = &route["spec"]["rules"][0]["backendRefs"][0];
+    assert_eq!(backend["port"], port(&chart, &backend["name"])["port"]);
+}
+
+#[test]
+fn an_autoscaler_is_there_for_every_workload() {
+    for values in [&[][..], &["--set=hostAgent.enabled=false"]] {
+        let chart = render(&[&["--values", ADD_ONS], values].concat());
+        let targets: BTreeSet<(String, String)> = all(&chart, "VerticalPodAutoscaler")
+            .map(|object| {
+                let spec = &object["spec"];
+                assert_eq!(spec["updatePolicy"]["updateMode"], "Initial");
+                let policy = &spec["resourcePolicy"]["containerPolicies"][0];
+                assert_eq!(policy["controlledValues"], "RequestsOnly");
+                let target = &spec["targetRef"];
+                assert_eq!(target["apiVersion"], "apps/v1");
+                (target["kind"].to_string(), target["name"].to_string())
+            })
+            .collect();
+        let workloads = chart.iter().filter(|it| it["spec"]["template"].is_object());
+        let workloads =
+            workloads.map(|it| (it["kind"].to_string(), it["metadata"]["name"].to_string()));
+        assert_eq!(targets, workloads.collect());
+    }
+    // Without quotes it would be a boolean, which the API server refuses.
+    for object in
+        all(&render(&["--set=verticalPodAutoscaler.enabled=true"]), "VerticalPodAutoscaler")
+    {
+        assert_eq!(object["spec"]["updatePolicy"]["updateMode"], "Off");
+    }
+}
+
+#[test]
+fn services_have_the_families_and_only_the_cluster_role_s_is_distributed() {
+    let chart = render(&["--values", ADD_ONS]);
+    assert_eq!(all(&chart, "Service").count(), 3);
+    for service in all(&chart, "Service") {
+        assert_eq!(service["spec"]["ipFamilyPolicy"], "RequireDualStack");
+        assert_eq!(service["spec"]["ipFamilies"], json!(["IPv6", "IPv4"]));
+        let wanted = match service["metadata"]["name"].as_str() {
+            Some("netvitals-cluster") => json!("PreferClose"),
+            // A Service that is probed shows every endpoint to every node.
+            _ => Value::Null,
+        };
+        assert_eq!(service["spec"]["trafficDistribution"], wanted);
+    }
+}
+
+#[test]
+fn rules_of_one_s_own_are_added_to_the_role() {
+    let rules = |values: &[&str]| -> Vec<Value> {
+        let role = find(&render(values), "ClusterRole", "netvitals:netvitals-cluster").clone();
+        role["rules"].as_array().expect("rules").clone()
+    };
+    let mut wanted = rules(&[]);
+    wanted.push(json!({
+        "apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"],
+    }));
+    assert_eq!(rules(&["--values", ADD_ONS]), wanted);
 }
 
 #[test]

@@ -48,6 +48,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* The ConfigMap with the configuration file; nothing where the program has its defaults. */}}
+{{- define "netvitals.configMap" -}}
+{{- if and .Values.config .Values.existingConfigMap -}}
+{{- fail "config and existingConfigMap are two configuration files, and the program reads one: leave one of them out" -}}
+{{- end -}}
+{{- if .Values.config -}}
+{{- printf "%s-config" (include "netvitals.fullname" .) -}}
+{{- else -}}
+{{- .Values.existingConfigMap -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "netvitals.image" -}}
 {{- $registry := .Values.image.registry | default .Values.global.imageRegistry -}}
 {{- $name := .Values.image.repository -}}

@@ -34,6 +34,9 @@ spec:
   {{- if .hostNetwork }}
   hostNetwork: true
   {{- end }}
+  {{- if not (kindIs "invalid" .values.hostUsers) }}
+  hostUsers: {{ .values.hostUsers }}
+  {{- end }}
   dnsPolicy: {{ .values.dnsPolicy }}
   {{- with .values.dnsConfig }}
   dnsConfig:
@@ -75,6 +78,11 @@ spec:
         value: {{ . | quote }}
     {{- end }}
   terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
+  {{- with .values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- $configMap := include "netvitals.configMap" $root }}
   containers:
     - name: netvitals
       image: {{ include "netvitals.image" $root }}
@@ -83,7 +91,7 @@ spec:
         {{- range .args }}
         - {{ . | quote }}
         {{- end }}
-        {{- if $root.Values.config }}
+        {{- if $configMap }}
         - "--config.file=/etc/netvitals/config.yaml"
         {{- end }}
         {{- range .values.extraArgs }}
@@ -114,6 +122,10 @@ spec:
         {{- toYaml .values.livenessProbe | nindent 8 }}
       readinessProbe:
         {{- toYaml .values.readinessProbe | nindent 8 }}
+      {{- with .values.startupProbe }}
+      startupProbe:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       {{- with .values.resources }}
       resources:
         {{- toYaml . | nindent 8 }}
@@ -122,15 +134,17 @@ spec:
         {{- include "netvitals.withoutNulls" $root.Values.securityContext | nindent 8 }}
       {{- $mounts := .mounts | default list -}}
       {{- $volumes := .volumes | default list -}}
-      {{- if $root.Values.config -}}
+      {{- if $configMap -}}
       {{- $mounts = append $mounts (dict "name" "config" "mountPath" "/etc/netvitals" "readOnly" true) -}}
-      {{- $source := dict "name" (printf "%s-config" (include "netvitals.fullname" $root)) -}}
-      {{- $volumes = append $volumes (dict "name" "config" "configMap" $source) -}}
+      {{- $volumes = append $volumes (dict "name" "config" "configMap" (dict "name" $configMap)) -}}
       {{- end -}}
       {{- with concat $mounts .values.extraVolumeMounts }}
       volumeMounts:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+    {{- with .values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- with concat $volumes .values.extraVolumes }}
   volumes:
     {{- toYaml . | nindent 4 }}
