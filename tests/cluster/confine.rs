@@ -205,7 +205,8 @@ fn network() -> String {
     link.to_string_lossy().into_owned()
 }
 
-fn wait_for_eof() {
+/// Waits until whoever holds the other end of the standard input has ended.
+pub(crate) fn wait_for_eof() {
     let mut bytes = [0; 64];
     while std::io::stdin().read(&mut bytes).is_ok_and(|read| read > 0) {}
 }

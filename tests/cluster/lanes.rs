@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -155,8 +155,7 @@ fn print(lane: usize, block: &mut String) {
 /// Ends this process when who started the lanes ends, however that was.
 pub(crate) fn end_with_parent() {
     thread::spawn(|| {
-        let mut bytes = [0; 64];
-        while io::stdin().read(&mut bytes).is_ok_and(|read| read > 0) {}
+        confine::wait_for_eof();
         std::process::exit(1);
     });
 }

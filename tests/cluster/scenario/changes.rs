@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 use crate::api;
 use crate::cluster::Cluster;
 use crate::netvitals::{Part, findings};
@@ -57,7 +59,8 @@ pub(super) fn show(stage: &Stage) {
     until("no series speaks of a pod that is gone", secs(120), || ghosts(cluster));
 }
 
-/// Looks at all pages that answer, again and again: a replica that is being replaced says nothing.
+/// Looks at all pages that answer, again and again: a replica that is being replaced says nothing. While all of DNS is
+/// replaced some answers are slow, which may be said.
 struct Watched<'a> {
     stage: &'a Stage,
     seen: RefCell<usize>,
@@ -67,14 +70,18 @@ impl Watched<'_> {
     fn look(&self) {
         for replica in self.stage.cluster.netvitals(Part::Cluster) {
             let Ok(page) = replica.page() else { continue };
-            let open = findings(&page, false);
+            let mut open = findings(&page, false);
+            open.retain(|found| found.code != "dns_success.slow");
             assert!(open.is_empty(), "found though all was meant: {}", listed(&open));
             *self.seen.borrow_mut() += 1;
         }
         let firing = self.stage.monitor().firing().unwrap_or_else(|error| panic!("{error}"));
-        // As shipped, an info waits for minutes; here for seconds, in which a replaced pod may have no answer.
-        let firing: Vec<_> =
-            firing.iter().filter(|(_, alert)| alert["labels"]["severity"] != "info").collect();
+        // As shipped these wait for five minutes and more, here for seconds: a replaced pod may have no answer for so
+        // long.
+        let brief = |name: &str, alert: &Value| {
+            alert["labels"]["severity"] == "info" || name == "NetvitalsDNSLatencyHigh"
+        };
+        let firing: Vec<_> = firing.iter().filter(|(name, alert)| !brief(name, alert)).collect();
         assert!(firing.is_empty(), "fires though all was meant: {firing:?}");
     }
 
