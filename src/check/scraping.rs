@@ -36,14 +36,20 @@ pub static NOBODY: Code = Code {
     explain: "Nobody collects the metrics of this replica, so that no alert can come of them.",
     remedies: &[
         Remedy::inspect(
-            "kubectl get prometheuses.monitoring.coreos.com -A -o yaml | grep -A3 \
-             serviceMonitorSelector",
+            "kubectl get prometheuses.monitoring.coreos.com -A -o yaml | grep -A3 MonitorSelector",
         ),
-        Remedy::inspect("kubectl -n {name} get servicemonitors --show-labels"),
+        Remedy::inspect(
+            "kubectl get servicemonitors,podmonitors -A -l app.kubernetes.io/name=netvitals \
+             --show-labels",
+        ),
         Remedy::fix(
-            "kubectl -n {name} label servicemonitors --all release=<what the selector asks for>",
+            "kubectl -n {name} label servicemonitors,podmonitors \
+             -l app.kubernetes.io/name=netvitals release=<what the selector asks for>",
         ),
-        Remedy::verify("kubectl -n {name} get endpoints,pods -o wide"),
+        Remedy::verify(
+            "kubectl -n <namespace of Prometheus> port-forward service/<its Service> 9090 # then \
+             http://127.0.0.1:9090/targets",
+        ),
     ],
 };
 
@@ -52,9 +58,10 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if cluster.now().since(since) >= PATIENCE {
         let key = Key::new("", cluster.settings().namespace.clone());
         let message = "nobody has asked for /metrics in the last 5 minutes: with the Prometheus \
-                       operator, look at whether the ServiceMonitor has the labels that its \
-                       serviceMonitorSelector asks for, mostly release=<its Helm release>; \
-                       without it, look at the scrape configuration";
+                       operator, look at whether the ServiceMonitor is there (it is off until \
+                       asked for) and has the labels that the serviceMonitorSelector asks for, \
+                       mostly release=<its Helm release>; without it, look at the scrape \
+                       configuration";
         out.finding(Finding {
             code: &NOBODY,
             subject: Object { kind: Namespace::KIND, key },

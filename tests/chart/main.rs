@@ -220,6 +220,33 @@ fn a_single_replica_has_no_disruption_budget() {
 }
 
 #[test]
+fn another_way_to_replace_pods_has_no_numbers_of_the_default() {
+    let values =
+        ["--set=cluster.updateStrategy.type=Recreate", "--set=agent.updateStrategy.type=OnDelete"];
+    let chart = render(&values);
+    let spec = |name: &str| {
+        &chart
+            .iter()
+            .find(|it| it["spec"]["template"].is_object() && it["metadata"]["name"] == name)
+            .expect("it is rendered")["spec"]
+    };
+    assert_eq!(spec("netvitals-cluster")["strategy"], json!({"type": "Recreate"}));
+    assert_eq!(spec("netvitals-agent")["updateStrategy"], json!({"type": "OnDelete"}));
+    assert!(spec("netvitals-host-agent")["updateStrategy"]["rollingUpdate"].is_object());
+}
+
+#[test]
+fn a_user_namespace_has_the_groups_that_it_maps() {
+    let range = |values: &[&str]| {
+        let chart = render(values);
+        pods(&chart)["netvitals-agent"]["securityContext"]["sysctls"][0]["value"].clone()
+    };
+    assert_eq!(range(&[]), "0 2147483647");
+    assert_eq!(range(&["--set=agent.hostUsers=true"]), "0 2147483647");
+    assert_eq!(range(&["--set=agent.hostUsers=false"]), "0 65535");
+}
+
+#[test]
 fn ids_can_be_left_to_the_platform() {
     for helm in Helm::every() {
         let nulls =
@@ -540,6 +567,8 @@ fn the_notes_say_what_is_to_be_done_next() {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!notes(&["--set=hostAgent.enabled=false"]).contains("kubectl label ns"));
+    let half = notes(&["--set=serviceMonitor.enabled=true"]);
+    assert!(half.contains("Enable both") && !half.contains("Nothing is told"), "{half}");
 }
 
 #[test]

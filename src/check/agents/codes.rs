@@ -13,7 +13,8 @@ pub static COLLECTOR_ISOLATED: Code = code(
         Remedy { step: Step::Inspect, command: "kubectl -n {name} get pods -o wide" },
         Remedy {
             step: Step::Inspect,
-            command: "kubectl -n {name} logs -l app.kubernetes.io/component=cluster --prefix",
+            command: "kubectl -n {name} logs --prefix --tail=200 \
+                      -l app.kubernetes.io/name=netvitals,app.kubernetes.io/component=cluster",
         },
         Remedy {
             step: Step::Fix,
@@ -21,7 +22,8 @@ pub static COLLECTOR_ISOLATED: Code = code(
         },
         Remedy {
             step: Step::Verify,
-            command: "kubectl -n {name} logs -l app.kubernetes.io/component=cluster --prefix",
+            command: "kubectl -n {name} logs --prefix --tail=200 \
+                      -l app.kubernetes.io/name=netvitals,app.kubernetes.io/component=cluster",
         },
     ],
 );
@@ -65,9 +67,16 @@ pub static REFUSED: Code = code(
             command: "kubectl label ns {name} pod-security.kubernetes.io/enforce=privileged \
                       --overwrite",
         },
+        // The DaemonSet's controller waits longer after each refusal, up to a quarter of an hour.
+        Remedy {
+            step: Step::Fix,
+            command: "kubectl -n {name} rollout restart daemonset \
+                      -l app.kubernetes.io/name=netvitals,app.kubernetes.io/component=host-agent",
+        },
         Remedy {
             step: Step::Verify,
-            command: "kubectl -n {name} get pods -l app.kubernetes.io/component=host-agent",
+            command: "kubectl -n {name} get pods \
+                      -l app.kubernetes.io/name=netvitals,app.kubernetes.io/component=host-agent",
         },
     ],
 );

@@ -45,7 +45,7 @@ pub static WRONG: Code = Code {
     explain: "A DNS server answers with other addresses than the Service has, or says that the \
               name does not exist: mostly a CoreDNS that lost the API and answers from memory.",
     remedies: &[
-        Remedy::inspect("kubectl -n kube-system logs -l k8s-app=kube-dns --prefix --since=10m"),
+        Remedy::inspect("kubectl -n kube-system logs -l k8s-app=kube-dns --prefix --tail=200"),
         Remedy::inspect(
             "kubectl auth can-i list endpointslices -A \
                       --as=system:serviceaccount:kube-system:coredns",

@@ -54,7 +54,9 @@ pub static LAGGING: Code = Code {
             "kubectl -n kube-system logs -l component=kube-controller-manager --tail=200",
         ),
         Remedy::inspect("kubectl -n kube-system get lease kube-controller-manager -o yaml"),
-        Remedy::fix("kubectl -n {namespace} annotate service {name} look-again=now --overwrite"),
+        Remedy::fix(
+            "kubectl -n {namespace} annotate service {name} look-again=<a new value> --overwrite",
+        ),
         Remedy::verify(
             "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}",
         ),

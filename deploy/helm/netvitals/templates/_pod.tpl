@@ -168,7 +168,7 @@ spec:
       {{- include "netvitals.selector" $root | nindent 6 }}
       app.kubernetes.io/component: {{ .component }}
   updateStrategy:
-    {{- toYaml .values.updateStrategy | nindent 4 }}
+    {{- include "netvitals.strategy" .values.updateStrategy | nindent 4 }}
   revisionHistoryLimit: {{ .values.revisionHistoryLimit }}
   template:
     {{- include "netvitals.podTemplate" . | nindent 4 }}
@@ -203,4 +203,13 @@ podAntiAffinity:
           matchLabels:
             {{- include "netvitals.selector" . | nindent 12 }}
             app.kubernetes.io/component: cluster
+{{- end -}}
+
+{{- /* How pods are replaced: the API server refuses `rollingUpdate` beside another type, and the default has one. */ -}}
+{{- define "netvitals.strategy" -}}
+{{- if eq (.type | default "RollingUpdate") "RollingUpdate" -}}
+{{- toYaml . -}}
+{{- else -}}
+type: {{ .type }}
+{{- end -}}
 {{- end -}}

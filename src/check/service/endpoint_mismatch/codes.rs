@@ -77,7 +77,9 @@ const REMEDIES: &[Remedy] = &[
     Remedy::inspect("kubectl -n {namespace} get pods -o wide"),
     Remedy::inspect("kubectl -n kube-system logs -l component=kube-controller-manager --tail=200"),
     // Any change of a Service makes the controller look at it once more.
-    Remedy::fix("kubectl -n {namespace} annotate service {name} look-again=now --overwrite"),
+    Remedy::fix(
+        "kubectl -n {namespace} annotate service {name} look-again=<a new value> --overwrite",
+    ),
     Remedy::verify(LIST),
 ];
 
