@@ -261,7 +261,17 @@ impl Node {
         self.end_processes();
         self.containerd.start_again();
         until("containerd answers", secs(60), || self.try_run(&["ctr", "version"]).map(drop));
-        self.kubelet.start_again();
+        // Again and again, as systemd would: containerd takes a kubelet later than it answers `ctr`.
+        until("the kubelet is healthy", secs(60), || {
+            if let Some(ended) = self.kubelet.ended() {
+                self.kubelet.kill();
+                self.kubelet.start_again();
+                return Err(ended);
+            }
+            self.kubelet.start_again();
+            self.try_run(&["timeout", "2", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/10248"])
+                .map(drop)
+        });
         self.kube_proxy.start_again();
     }
 

@@ -234,7 +234,12 @@ pub(super) fn refused(stage: &Stage) {
     // Beside an installation whose host agents have the usual port.
     let port = "--set=hostAgent.port=12361";
     release.upgrade(&[port]);
-    let command = format!("kubectl label ns {REFUSING} {LEVEL}=privileged --overwrite");
+    let of_host_agents =
+        "-l app.kubernetes.io/name=netvitals,app.kubernetes.io/component=host-agent";
+    let commands = [
+        format!("kubectl label ns {REFUSING} {LEVEL}=privileged --overwrite"),
+        format!("kubectl -n {REFUSING} rollout restart daemonset {of_host_agents}"),
+    ];
     let each = |look: &dyn Fn(&Pod) -> Result<(), String>| {
         let replicas = cluster.netvitals_in(REFUSING, Part::Cluster);
         holds(replicas.len() == 2, || format!("{} replicas", replicas.len()))?;
@@ -243,17 +248,25 @@ pub(super) fn refused(stage: &Stage) {
     let refused = |pod: &Pod| -> Result<bool, String> {
         Ok(findings(&pod.page()?, true).iter().any(|found| found.code == "agents.refused"))
     };
-    until("the refusal is told with its command", secs(150), || {
+    until("the refusal is told with its commands", secs(150), || {
         each(&|pod| {
             holds(refused(pod)?, || "not found".to_owned())?;
             let report = pod.get("/v1/report")?;
-            holds(report.contains(&command), || report.chars().take(2000).collect())
+            let told = commands.iter().all(|command| report.contains(command));
+            holds(told, || report.chars().take(2000).collect())
         })
     });
-    let words: Vec<&str> = command.split(' ').skip(1).collect();
-    cluster.kubectl(&words);
-    until("the refusal is over", secs(180), || {
-        each(&|pod| holds(!refused(pod)?, || "still found".to_owned()))
+    for command in &commands {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        cluster.kubectl(&words);
+    }
+    release.rolled_out();
+    until("the refusal is over, and every host agent is heard", secs(180), || {
+        each(&|pod| {
+            holds(!refused(pod)?, || "still found".to_owned())?;
+            let heard = pod.page()?.sum("netvitals_agent_reporting", &[("vantage", "host")]);
+            holds(heard == 3.0, || format!("{heard} of 3 host agents"))
+        })
     });
     release.helm(&["uninstall", release.name, "--wait"]);
     cluster.kubectl(&["delete", "namespace", REFUSING, "--wait=false"]);
