@@ -32,8 +32,6 @@ e2e: need-root tools image ## the five signs on a real cluster; root on Linux, G
 	$(if $(ONLY),,alerts/check)
 	$(if $(ONLY),,$(MAKE) --no-print-directory chart)
 	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- --lanes=$(LANES) $(ONLY)
-	$(if $(ONLY),,cargo test --quiet --test e2e -- --dual-stack)
-	$(if $(ONLY),,cargo test --quiet --test e2e -- --killed 20)
 
 chart: need-root ## the Helm chart by Helm 3 and 4, and the image; root, Go (UPDATE_GOLDEN=1 renders deploy/kustomize)
 	tests/tools/packages

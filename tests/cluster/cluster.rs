@@ -247,11 +247,16 @@ impl Cluster {
     fn pods_of(&self, namespace: &str) -> String {
         let pods =
             self.api.list(&format!("/api/v1/namespaces/{namespace}/pods")).unwrap_or_default();
-        let line = |pod: &Value| {
-            let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
-            format!("{} {} {}", api::name(pod), pod["status"]["phase"], waiting)
-        };
-        pods.iter().map(line).collect::<Vec<_>>().join(", ")
+        pods.iter().map(state).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Waits until a pod is ready.
+    pub(crate) fn pod_ready(&self, namespace: &str, name: &str) {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
+        until(&format!("pod {namespace}/{name} is ready"), secs(60), || {
+            let pod = self.api.get(&path)?;
+            holds(api::condition(&pod, "Ready") == "True", || state(&pod))
+        });
     }
 
     /// Says which program ended that nobody stopped.
@@ -300,6 +305,16 @@ impl Cluster {
         let broken = self.broken();
         assert!(broken.is_none(), "{}", broken.unwrap_or_default());
     }
+}
+
+/// The state of a pod, for a person: what it waits for, too.
+fn state(pod: &Value) -> String {
+    let status = &pod["status"];
+    let container = &status["containerStatuses"][0]["state"]["waiting"]["reason"];
+    let conditions = api::items(&status["conditions"]).iter();
+    let messages: Vec<&str> = conditions.filter_map(|it| it["message"].as_str()).collect();
+    let node = &pod["spec"]["nodeName"];
+    format!("{} on {node}: {} {container} {messages:?}", api::name(pod), status["phase"])
 }
 
 /// Whether a Deployment or a DaemonSet is rolled out; else what is missing.

@@ -18,9 +18,6 @@ const SHOWS: &str = "fault_node_isolated";
 /// When a run is killed: from before its first namespace until its cluster is ready.
 const MOMENTS: std::ops::Range<f64> = 0.5..12.0;
 
-/// How many runs there are at a time.
-const LANES: usize = 2;
-
 /// The namespaces that a run makes.
 const NAMESPACES: [&str; 4] = ["mnt", "net", "pid", "uts"];
 
@@ -43,23 +40,14 @@ struct Traces {
     until: u64,
 }
 
-/// Kills so many runs, some side by side, and then lets one come to its end.
+/// Kills so many runs, one after the other, and then lets one come to its end.
 pub(crate) fn show(times: usize, seed: u64) -> ExitCode {
     let (started, mut random) = (Instant::now(), Rng::with_seed(seed));
     let width = MOMENTS.end - MOMENTS.start;
     let moments: Vec<Duration> =
         (0..times).map(|_| Duration::from_secs_f64(MOMENTS.start + width * random.f64())).collect();
     println!("killing {times} runs, seed {seed}");
-    let mut owners: Vec<u32> = thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES)
-            .map(|lane| {
-                let moments = moments.iter().skip(lane).step_by(LANES);
-                scope.spawn(move || moments.map(|moment| leaves_nothing(*moment)).collect())
-            })
-            .collect();
-        let ended = lanes.into_iter().map(|lane| lane.join().expect("the panic says why"));
-        ended.collect::<Vec<Vec<u32>>>().concat()
-    });
+    let mut owners: Vec<u32> = moments.into_iter().map(leaves_nothing).collect();
     let last = run().status().expect("this program can be started");
     owners.retain(|owner| Lab::of(*owner).logs().exists());
     println!("the next run: {last}; {:.0} s in all", started.elapsed().as_secs_f64());

@@ -3,6 +3,7 @@
 //! The order is that of [`ALL`], so what shall come first begins first, and no lane takes another after the last.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ const QUEUE: &str = "NETVITALS_LAB_QUEUE";
 
 /// What a lane says last; the sum of all is said once.
 const RESULT: &str = "test result: ";
+
+/// Before the name of a scenario that failed and its reason, at the end of what a lane says.
+pub(crate) const FAILED: &str = "failed: ";
 
 /// Which scenarios nobody has begun.
 pub(crate) struct Queue {
@@ -50,8 +54,9 @@ struct Shown {
     failed: Vec<String>,
 }
 
-/// Shows the scenarios with one of the words in their names on `count` clusters.
-pub(crate) fn run(count: usize, words: &[&str], chosen: usize) -> ExitCode {
+/// Shows the scenarios with one of the words in their names on `count` clusters, and what is `besides`: those the last
+/// lane does alone, before it has a cluster.
+pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str]]) -> ExitCode {
     let (started, lab) = (Instant::now(), Lab::of(std::process::id()));
     Lab::sweep();
     if let Err(error) = lab.make() {
@@ -59,13 +64,20 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let janitor = confine::start_janitor(&lab);
-    println!("\nrunning {chosen} scenarios on {count} clusters");
+    let wanted = chosen + besides.len();
+    println!("\nrunning {wanted} scenarios on {count} clusters");
     let shown = Mutex::new(Shown::default());
     let good = thread::scope(|scope| {
         let lanes: Vec<_> = (1..=count)
             .map(|lane| {
                 let (lab, shown) = (&lab, &shown);
-                scope.spawn(move || follow(lane, start(lab, words), shown))
+                let besides = if lane == count { besides } else { &[] };
+                scope.spawn(move || {
+                    for part in besides {
+                        alone(lane, part, shown);
+                    }
+                    follow(lane, start(lab, words), shown)
+                })
             })
             .collect();
         // All are waited for, also when the first has failed.
@@ -78,15 +90,15 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize) -> ExitCode {
         eprintln!("e2e: {error}");
     }
     // A lane that died says nothing of what it had begun: that is missing here.
-    let good = good && cleaned.is_ok() && shown.passed == chosen;
-    for name in &shown.failed {
-        println!("failed: {name}");
+    let good = good && cleaned.is_ok() && shown.passed == wanted;
+    for why in &shown.failed {
+        println!("{FAILED}{why}");
     }
     let verdict = if good { "ok" } else { "FAILED" };
     println!(
         "{RESULT}{verdict}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
         shown.passed,
-        chosen - shown.passed,
+        wanted - shown.passed,
         ALL.len() - chosen,
         started.elapsed().as_secs_f64()
     );
@@ -104,6 +116,39 @@ fn start(lab: &Lab, words: &[&str]) -> io::Result<Child> {
         .spawn()
 }
 
+/// Runs this program for a part that starts its own clusters, and prints what it said.
+fn alone(lane: usize, part: &[&str], shown: &Mutex<Shown>) {
+    let (name, began) = (part.join(" "), Instant::now());
+    println!("lane {lane}: test {name} ...");
+    let said = Command::new(exe())
+        .arg(word::LANE)
+        .args(part)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .and_then(|mut child| {
+            // Kept until its end: without it the child ends, too.
+            let lifeline = child.stdin.take();
+            let said = child.wait_with_output();
+            drop(lifeline);
+            said
+        });
+    let took = began.elapsed().as_secs_f64();
+    let (mut block, good) = match said {
+        Ok(said) => (String::from_utf8_lossy(&said.stdout).into_owned(), said.status.success()),
+        Err(error) => (format!("{error}\n"), false),
+    };
+    let verdict = if good { "ok" } else { "FAILED" };
+    let _ = writeln!(block, "test {name} ... {verdict} ({took:.1} s)");
+    print(lane, &mut block);
+    let mut shown = shown.lock().expect("no holder panics");
+    match good {
+        true => shown.passed += 1,
+        false => shown.failed.push(format!("{name}: see above")),
+    }
+}
+
 /// Prints what a lane says, a scenario at a time; returns whether it ended well.
 fn follow(lane: usize, started: io::Result<Child>, shown: &Mutex<Shown>) -> bool {
     let mut child = match started {
@@ -116,7 +161,11 @@ fn follow(lane: usize, started: io::Result<Child>, shown: &Mutex<Shown>) -> bool
     let said = child.stdout.take().expect("it is piped");
     let mut block = String::new();
     for line in BufReader::new(said).lines().map_while(Result::ok) {
-        if line.starts_with(RESULT) || line.starts_with("failed: ") {
+        if line.starts_with(RESULT) {
+            continue;
+        }
+        if let Some(why) = line.strip_prefix(FAILED) {
+            shown.lock().expect("no holder panics").failed.push(why.to_owned());
             continue;
         }
         let begins = line.starts_with("test ") && line.ends_with(" ...");
@@ -126,16 +175,10 @@ fn follow(lane: usize, started: io::Result<Child>, shown: &Mutex<Shown>) -> bool
             continue;
         }
         let ended = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "));
-        if let Some((name, how)) = ended {
-            let mut shown = shown.lock().expect("no holder panics");
-            match how.starts_with("ok") {
-                true => shown.passed += 1,
-                false => shown.failed.push(name.to_owned()),
-            }
-        }
         block.push_str(&line);
         block.push('\n');
         if ended.is_some_and(|(_, how)| how.starts_with("ok")) {
+            shown.lock().expect("no holder panics").passed += 1;
             print(lane, &mut block);
         }
     }

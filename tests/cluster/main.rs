@@ -1,9 +1,11 @@
 //! The real cluster, and the scenarios that are shown on it: `make e2e`, `make cluster`.
 //!
-//! `e2e [NAME…]` runs the scenarios whose name contains one of the words, or all; `--lanes=N` before them does so on N
-//! clusters side by side. `--list` names them, `--stay` starts a cluster and leaves it until Ctrl-C, `--down` ends those,
+//! `e2e [NAME…]` runs the scenarios whose name contains one of the words; `--lanes=N` before them does so on N clusters
+//! side by side. Without a word it runs everything: all scenarios, and these two, each of which is an argument, too:
 //! `--killed N [SEED]` kills N runs at random moments and looks for what is left of them, `--dual-stack` shows a cluster
 //! whose nodes, pods and Services have addresses of both families.
+//!
+//! `--list` names the scenarios, `--stay` starts a cluster and leaves it until Ctrl-C, `--down` ends those.
 
 #![allow(clippy::unwrap_used)] // A panic is how a scenario says that it is not so.
 #![allow(clippy::disallowed_methods)] // The rule is the exporter's: the test bed starts a cluster's programs.
@@ -39,6 +41,7 @@ mod tools;
 mod wait;
 mod web;
 
+use std::any::Any;
 use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,9 +52,12 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Options};
 use crate::confine::word;
-use crate::lanes::Queue;
+use crate::lanes::{FAILED, Queue};
 use crate::scenario::Scenario;
 use crate::stage::Stage;
+
+/// What is part of everything, and starts clusters of its own.
+const BESIDES: &[&[&str]] = &[&["--dual-stack"], &["--killed", "20"]];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--quiet").collect();
@@ -61,9 +67,12 @@ fn main() -> ExitCode {
         [word::INSIDE, "--stay"] => stay(),
         [word::INSIDE, "--dual-stack"] => dual_stack::show(),
         [word::INSIDE, ..] => run(&chosen(&words[1..])),
-        [word::LANE, ..] => {
+        [word::LANE, rest @ ..] => {
             lanes::end_with_parent();
-            confine::outside(&args[1..])
+            match rest {
+                ["--killed", times] => killed::show(number(times), fastrand::u64(..)),
+                _ => confine::outside(&args[1..]),
+            }
         }
         [word::JANITOR, owner] => confine::janitor(owner),
         [word::NODE, name, folder] => node::hold(name, folder),
@@ -89,19 +98,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// Shows the scenarios whose name contains one of the words, on so many clusters at once.
+/// Shows the scenarios whose name contains one of the words, on so many clusters at once; without a word all of them,
+/// and what needs clusters of its own.
 fn several(lanes: usize, words: &[&str]) -> ExitCode {
     let count = chosen(words).len();
     if count == 0 {
         eprintln!("e2e: no scenario has any of {words:?} in its name: `--list` names them");
         return ExitCode::FAILURE;
     }
-    match lanes.min(count) {
-        1 => {
+    match (lanes.min(count), words.is_empty()) {
+        (1, false) => {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             confine::outside(&words)
         }
-        lanes => lanes::run(lanes, words, count),
+        (lanes, false) => lanes::run(lanes, words, count, &[]),
+        (lanes, true) => lanes::run(lanes, words, count, BESIDES),
     }
 }
 
@@ -132,17 +143,21 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
             assert_eq!(stage.broken(), None);
         }));
         let took = began.elapsed().as_secs_f64();
-        if shown.is_ok() {
-            println!("test {} ... ok ({took:.1} s)", scenario.name);
-            passed += 1;
-        } else {
-            println!("test {} ... FAILED ({took:.1} s)", scenario.name);
-            cluster.show();
-            failed.push(scenario.name);
+        match shown {
+            Ok(()) => {
+                println!("test {} ... ok ({took:.1} s)", scenario.name);
+                passed += 1;
+            }
+            Err(why) => {
+                println!("test {} ... FAILED ({took:.1} s)", scenario.name);
+                cluster.show();
+                failed.push(format!("{}: {}", scenario.name, said(why.as_ref())));
+            }
         }
     }
-    for name in &failed {
-        println!("failed: {name}");
+    // Once more, and last: what the cluster had to show in between is long.
+    for why in &failed {
+        println!("{FAILED}{why}");
     }
     let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
     println!(
@@ -152,6 +167,13 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
         started.elapsed().as_secs_f64()
     );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a panic said, on one line.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    said.unwrap_or("a panic without words").lines().collect::<Vec<_>>().join("; ")
 }
 
 /// Starts the cluster; its logs are shown when that fails.

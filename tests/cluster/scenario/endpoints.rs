@@ -35,6 +35,7 @@ pub(super) fn show(stage: &Stage) {
     spec["topologySpreadConstraints"] = Value::Null;
     let bare = json!({"metadata": {"name": "bare", "labels": {"app": "web"}}, "spec": spec});
     cluster.api().create(pods, &bare);
+    cluster.pod_ready("default", "bare");
     stage.every_page("one endpoint is dead and one is missing", secs(60), |page| {
         let wrong = (mismatches(page, "stale")?, mismatches(page, "missing")?);
         holds(wrong == (1.0, 1.0), || format!("{wrong:?}"))
