@@ -214,6 +214,11 @@ impl Cluster {
         self.kubectl(&["apply", "-f", &path.display().to_string()]);
     }
 
+    /// Deletes what a file of manifests has, and waits for that.
+    pub(crate) fn delete(&self, path: &Path) {
+        self.kubectl(&["delete", "-f", &path.display().to_string()]);
+    }
+
     /// Waits until a workload's pods are the newest and ready; `kind` is the plural, as the API has it.
     pub(crate) fn rolled_out(&self, namespace: &str, kind: &str, name: &str) {
         until(&format!("{namespace}/{name} is rolled out"), secs(180), || {

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::oracle;
 use crate::netvitals::{Part, Pod, findings};
 use crate::page::Page;
 use crate::stage::{Stage, listed};
+use crate::tools::source;
 use crate::wait::{holds, secs, timed, until};
 
 /// What is watched at the API, as `source_up` calls it.
@@ -110,4 +112,35 @@ pub(super) fn forbidden(stage: &Stage) {
     stage.nothing_but(|_| false);
     fault.heal();
     stage.healthy(secs(90) + Duration::from_secs(30));
+}
+
+/// Every watch is told that its version is too old: all is listed again, and what is known stays right.
+pub(super) fn expired(stage: &Stage) {
+    stage.quick();
+    let cluster = &stage.cluster;
+    let replicas = cluster.netvitals(Part::Cluster);
+    let relists = |page: &Page| -> Vec<(String, f64)> {
+        let all = page.all("netvitals_watch_relists_total", &[]);
+        all.iter().map(|it| (it.label("kind").to_owned(), it.value)).collect()
+    };
+    let before: Vec<_> = pages(&replicas).unwrap().iter().map(relists).collect();
+    cluster.expire_watch();
+    until("every kind is listed again", secs(60), || {
+        for (page, before) in pages(&replicas)?.iter().zip(&before) {
+            let after = relists(page);
+            let all = after.iter().zip(before).all(|(after, before)| after.1 > before.1);
+            holds(all && after.len() >= 6, || format!("{before:?}, then {after:?}"))?;
+        }
+        Ok(())
+    });
+    // A list alone would not tell of this: the watch after it goes on.
+    let web = source("tests/cluster/files/web.yaml");
+    cluster.apply(&web);
+    cluster.rolled_out("default", "deployments", "web");
+    until("the page agrees with the oracle", secs(60), || oracle::agrees(cluster));
+    cluster.delete(&web);
+    until("the page agrees with the oracle again", secs(60), || oracle::agrees(cluster));
+    stage.nothing_but(|_| false);
+    stage.healthy(secs(120));
+    assert_eq!(replicas, cluster.netvitals(Part::Cluster), "a replica restarted or moved");
 }

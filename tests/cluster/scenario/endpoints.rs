@@ -17,7 +17,8 @@ fn mismatches(page: &Page, class: &str) -> Result<f64, String> {
 pub(super) fn show(stage: &Stage) {
     stage.quick();
     let cluster = &stage.cluster;
-    cluster.apply(&source("tests/cluster/files/web.yaml"));
+    let web = source("tests/cluster/files/web.yaml");
+    cluster.apply(&web);
     cluster.rolled_out("default", "deployments", "web");
     stage.every_page("the slices are right", secs(30), |page| {
         let wrong = (mismatches(page, "stale")?, mismatches(page, "missing")?);
@@ -25,14 +26,15 @@ pub(super) fn show(stage: &Stage) {
     });
     let fault = cluster.pause(Component::ControllerManager);
     let pods = "/api/v1/namespaces/default/pods";
-    let dead = cluster.pods("default", "app=web").unwrap();
-    let dead = api::name(&dead[0]).to_owned();
-    cluster.api().delete(&format!("{pods}/{dead}"), true);
+    let dead = cluster.pods("default", "app=web").unwrap().swap_remove(0);
+    cluster.api().delete(&format!("{pods}/{}", api::name(&dead)), true);
     let template: Value =
         cluster.api().get("/apis/apps/v1/namespaces/default/deployments/web").unwrap();
     let mut spec = template["spec"]["template"]["spec"].clone();
     spec["containers"][0]["image"] = json!(image::BUSYBOX);
     spec["topologySpreadConstraints"] = Value::Null;
+    // Where an address has just become free; the scheduler is not what this is about.
+    spec["nodeName"] = dead["spec"]["nodeName"].clone();
     let bare = json!({"metadata": {"name": "bare", "labels": {"app": "web"}}, "spec": spec});
     cluster.api().create(pods, &bare);
     cluster.pod_ready("default", "bare");
@@ -62,11 +64,7 @@ pub(super) fn show(stage: &Stage) {
         holds(all > quick, || format!("{all} lags, {quick} of them below 30 s"))
     });
     cluster.api().delete(&format!("{pods}/bare"), true);
-    cluster.kubectl(&[
-        "delete",
-        "-f",
-        &source("tests/cluster/files/web.yaml").display().to_string(),
-    ]);
+    cluster.delete(&web);
     until("the workload is gone", secs(60), || {
         let pods = cluster.pods("default", "app=web")?;
         holds(pods.is_empty(), || format!("{} pods", pods.len()))

@@ -28,14 +28,9 @@ pub(super) fn show(stage: &Stage) {
     let monitor = stage.monitor();
     // Agents and host agents on three nodes, two replicas.
     monitor.targets_up(8, secs(60));
-    until("the page agrees with the oracle", secs(60), || agrees(cluster));
+    until("the page agrees with the oracle", secs(60), || oracle::agrees(cluster));
     churn(stage);
-    until("the page agrees with the oracle after the churn", secs(60), || agrees(cluster));
-}
-
-fn agrees(cluster: &Cluster) -> Result<(), String> {
-    let expected = oracle::expected(cluster)?;
-    cluster.verdicts()?.iter().try_for_each(|page| oracle::agrees(page, &expected))
+    until("the page agrees with the oracle after the churn", secs(60), || oracle::agrees(cluster));
 }
 
 /// Pods come and go behind a Service for five minutes; nothing is found and nothing fires.

@@ -58,6 +58,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("nodes_by_the_hundred_keep_pages_small", nodes::many),
     scenario("api_server_killed_makes_nothing_wrong", api_server::killed),
     scenario("api_forbids_one_kind_and_only_its_checks_are_unknown", api_server::forbidden),
+    scenario("api_watches_expired_lose_and_invent_nothing", api_server::expired),
     scenario("fault_cni_configuration_hidden", |stage| {
         faults::node::cni_configuration_hidden(&stage.cluster)
     }),

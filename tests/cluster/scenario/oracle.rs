@@ -17,7 +17,7 @@ type Expected = (&'static str, Vec<(&'static str, String)>, f64);
 /// # Errors
 ///
 /// Fails where the API does not answer.
-pub(super) fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
+fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
     let nodes = cluster.api().list("/api/v1/nodes")?;
     let pods = cluster.api().list("/api/v1/pods")?;
     let mut all: Vec<Expected> = Vec::new();
@@ -78,12 +78,17 @@ fn holds_address(pod: &Value, node: &str) -> bool {
         && pod["status"]["podIP"].is_string()
 }
 
-/// Compares a page with what is expected of it.
+/// Compares the page of every replica with what plain lists make of the cluster.
 ///
 /// # Errors
 ///
 /// Fails with all that differs.
-pub(super) fn agrees(page: &Page, expected: &[Expected]) -> Result<(), String> {
+pub(super) fn agrees(cluster: &Cluster) -> Result<(), String> {
+    let expected = expected(cluster)?;
+    cluster.verdicts()?.iter().try_for_each(|page| equal(page, &expected))
+}
+
+fn equal(page: &Page, expected: &[Expected]) -> Result<(), String> {
     let mut wrong = Vec::new();
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, labels, value) in expected {
