@@ -190,9 +190,21 @@ pub(crate) fn down() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What every process inside the lab of an owner has in its environment.
-pub(crate) fn mark(owner: u32) -> String {
-    format!("{OWNER}={owner}")
+/// Whether a process was started by the run of an owner, wherever it is now.
+pub(crate) fn is_of(pid: u32, owner: u32) -> bool {
+    has(pid, "environ", &format!("{OWNER}={owner}"))
+}
+
+/// Whether one of the words in a process's `environ` or `cmdline` is this one.
+pub(crate) fn has(pid: u32, file: &str, word: &str) -> bool {
+    let words = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    words.split(|byte| *byte == 0).any(|it| it == word.as_bytes())
+}
+
+/// The ids of all processes.
+pub(crate) fn processes() -> impl Iterator<Item = u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// This program.

@@ -140,12 +140,8 @@ impl Traces {
 
 /// Whether a process was started by a run, or cleans up behind it, wherever it is now.
 fn belongs(pid: u32, owner: u32) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let has =
-        |bytes: &[u8], word: &str| bytes.split(|byte| *byte == 0).any(|it| it == word.as_bytes());
-    has(&environment, &confine::mark(owner))
-        || (has(&command, confine::word::JANITOR) && has(&command, &owner.to_string()))
+    let command = |word: &str| confine::has(pid, "cmdline", word);
+    confine::is_of(pid, owner) || (command(confine::word::JANITOR) && command(&owner.to_string()))
 }
 
 fn namespaces(pid: u32) -> Vec<String> {
@@ -154,8 +150,7 @@ fn namespaces(pid: u32) -> Vec<String> {
 }
 
 fn all_processes() -> Vec<Process> {
-    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    pids.filter_map(|entry| process(entry.file_name().to_str()?.parse().ok()?)).collect()
+    confine::processes().filter_map(process).collect()
 }
 
 fn process(pid: u32) -> Option<Process> {

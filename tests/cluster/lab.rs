@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::confine;
+
 /// What the names of all that a run leaves on the machine begin with; the owner's process id follows.
 const PREFIX: &str = "netvitals-lab-";
 
@@ -67,6 +69,10 @@ impl Lab {
     }
 
     fn remove_once(&self) -> Result<(), String> {
+        // One that is about to end can still make what was just removed.
+        if let Some(pid) = confine::processes().find(|pid| confine::is_of(*pid, self.owner)) {
+            return Err(format!("process {pid}, which still runs"));
+        }
         for group in self.groups() {
             remove_group(&group).map_err(|error| format!("{}: {error}", group.display()))?;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Instant;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -87,7 +88,10 @@ pub(super) fn twice(stage: &Stage) {
 
 fn namespace(cluster: &Cluster, name: &str, labels: &Value) {
     let object = json!({"metadata": {"name": name, "labels": labels}});
-    cluster.api().create("/api/v1/namespaces", &object);
+    // Where an earlier scenario had one of that name, it may still be on its way out.
+    until(&format!("there is a new namespace {name}"), secs(60), || {
+        cluster.api().ask(Method::POST, "/api/v1/namespaces", Some(&object)).map(drop)
+    });
 }
 
 /// A Prometheus with the shipped rules and the chart's monitors sees every target, and nothing fires.
