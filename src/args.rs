@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 use crate::log::{Form, Level};
 use crate::model::{Agent, Settings, Vantage};
 use crate::role::{self, agent, cluster};
-use crate::setting::{Address, Named, Period, Service, Url};
+use crate::setting::{Address, Domain, Named, Period, Service, Url};
 use sources::Sources;
 
 /// The vital signs of a Kubernetes cluster's network: what is broken, where, and what to do.
@@ -107,7 +107,7 @@ struct AgentArgs {
     dns_window: Period,
     /// A name outside the cluster to query too; none unless given.
     #[arg(long = "dns.external", env = "NETVITALS_DNS_EXTERNAL", value_name = "NAME")]
-    dns_external: Option<String>,
+    dns_external: Option<Domain>,
     /// Time between two attempts to reach one target.
     #[arg(long = "reach.interval", env = "NETVITALS_REACH_INTERVAL", default_value = "5s")]
     reach_interval: Period,
@@ -304,9 +304,9 @@ impl AgentArgs {
                 .to_owned());
         }
         from.within("dns_interval", self.dns_interval, SOONEST, 10 * SECOND)?;
-        from.within("dns_window", self.dns_window, 2 * self.dns_interval.0, HOUR)?;
+        from.within("dns_window", self.dns_window, DNS_ENOUGH * self.dns_interval.0, HOUR)?;
         from.within("reach_interval", self.reach_interval, SOONEST, 60 * SECOND)?;
-        from.within("reach_window", self.reach_window, 2 * self.reach_interval.0, HOUR)?;
+        from.within("reach_window", self.reach_window, REACH_ENOUGH * self.reach_interval.0, HOUR)?;
         let mut cluster_urls: Vec<String> = self.cluster_url.into_iter().map(|url| url.0).collect();
         if cluster_urls.is_empty() {
             cluster_urls = service_urls(&self.cluster_service, &self.namespace, &env);
@@ -321,7 +321,7 @@ impl AgentArgs {
             reach_interval: self.reach_interval.0,
             reach_window: self.reach_window.0,
             api: api_server(&env),
-            external: self.dns_external,
+            external: self.dns_external.map(|name| name.0),
             ..agent::Options::new(agent)
         })))
     }
@@ -369,6 +369,12 @@ impl ClusterArgs {
 
 /// The shortest pause between two attempts at one target.
 const SOONEST: Duration = Duration::from_millis(10);
+
+/// A window of DNS holds so many queries of a row: a check judges from 20 on.
+const DNS_ENOUGH: u32 = 25;
+
+/// A window of reachability holds so many attempts at a target: a check judges from three on.
+const REACH_ENOUGH: u32 = 5;
 
 const SECOND: Duration = Duration::from_secs(1);
 

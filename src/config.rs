@@ -8,7 +8,7 @@ use serde_saphyr::{Error, Location, Spanned};
 
 use crate::log::{Form, Level};
 use crate::model::Vantage;
-use crate::setting::{Address, Named, Period, Service, Url};
+use crate::setting::{Address, Domain, Named, Period, Service, Url};
 
 /// What a file says; one file may serve every role.
 #[derive(Debug, Default, Deserialize)]
@@ -77,7 +77,7 @@ pub struct Dns {
     /// `--dns.window`
     pub window: Option<Spanned<Period>>,
     /// `--dns.external`
-    pub external: Option<String>,
+    pub external: Option<Domain>,
 }
 
 /// An agent's attempts to reach.

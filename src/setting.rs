@@ -28,6 +28,16 @@ pub enum Place {
     At(SocketAddr),
 }
 
+impl Place {
+    /// The port; 0 is any that is free.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Everywhere(port) => *port,
+            Self::At(address) => address.port(),
+        }
+    }
+}
+
 /// A length of time: `10s`, `1m30s`, `250ms`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(try_from = "String")]
@@ -42,6 +52,11 @@ pub struct Url(pub String);
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
 pub struct Named(pub Key);
+
+/// A name that DNS can be asked for: `example.com`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Domain(pub String);
 
 /// A Service of the own namespace, and its port: `netvitals-cluster:12350`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -175,6 +190,20 @@ impl FromStr for Named {
     }
 }
 
+impl FromStr for Domain {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let plain = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+        let sound = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(plain);
+        if name.len() > 253 || !name.split('.').all(sound) {
+            return Err(Misread(format!("{text:?} is no name of DNS: write example.com")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 impl FromStr for Service {
     type Err = Misread;
 
@@ -215,7 +244,7 @@ macro_rules! from_text {
     )*};
 }
 
-from_text!(Address, Period, Url, Named, Service);
+from_text!(Address, Period, Url, Named, Domain, Service);
 
 #[cfg(test)]
 mod tests {
@@ -237,6 +266,18 @@ mod tests {
                 error.ends_with("is no length of time: write 10s, 250ms, 5m or 1m30s"),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn names_of_dns_have_labels_of_1_to_63_characters() {
+        let (label, long) = ("a".repeat(63), "a".repeat(64));
+        for text in ["example.com", "example.com.", "_dns.x-1", &label] {
+            assert_eq!(text.parse(), Ok(Domain(text.to_owned())));
+        }
+        let longer = format!("{label}.{label}.{label}.{label}");
+        for text in ["", ".", "a..b", "a b", "ä.de", "a/b", &long, &longer] {
+            assert!(text.parse::<Domain>().is_err(), "{text}");
         }
     }
 

@@ -150,6 +150,12 @@ fn a_cluster_without_any_api_server_says_what_to_give() {
 }
 
 /// A role that runs until it is dropped.
+/// Of an API server that is away.
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+                          clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+                          users: [{name: a, user: {}}]\n\
+                          contexts: [{name: a, context: {cluster: a, user: a}}]\n";
+
 struct Running {
     child: Child,
     address: String,
@@ -158,10 +164,14 @@ struct Running {
     first: String,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test runs the exporter")]
 fn start(args: &[&str]) -> Running {
+    start_as_told(&[args, &["--web.listen-address=127.0.0.1:0"]].concat())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test runs the exporter")]
+fn start_as_told(args: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netvitals"));
-    command.env_clear().args(args).arg("--web.listen-address=127.0.0.1:0").stderr(Stdio::piped());
+    command.env_clear().args(args).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program runs");
     let mut log = BufReader::new(child.stderr.take().expect("its log is piped"));
     let mut first = String::new();
@@ -184,6 +194,25 @@ impl Running {
         let mut reply = String::new();
         stream.read_to_string(&mut reply)?;
         Ok(reply)
+    }
+
+    /// Whether its configuration was valid when it was last read.
+    fn follows(&self, valid: u8) -> bool {
+        let line = format!("\nnetvitals_config_last_reload_successful {valid}\n");
+        self.get("/metrics").contains(&line)
+    }
+
+    fn waits_until_it_follows(&self, valid: u8) {
+        while !self.follows(valid) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits for words on its page; a connection to a server that ends may be cut off.
+    fn waits_until_it_says(&self, words: &str) {
+        while !self.try_get("/").is_ok_and(|page| page.contains(words)) {
+            std::thread::yield_now();
+        }
     }
 
     fn send(&self, signal: Signal) {
@@ -232,11 +261,7 @@ fn an_agent_whose_resolv_conf_is_missing_says_so_and_runs_until_it_is_told_to_en
 fn a_cluster_role_without_its_api_server_lives_and_says_what_it_cannot_see() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("kubeconfig");
-    let config = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
-                  clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\n\
-                  users: [{name: a, user: {}}]\n\
-                  contexts: [{name: a, context: {cluster: a, user: a}}]\n";
-    fs::write(&path, config).expect("a file");
+    fs::write(&path, KUBECONFIG).expect("a file");
     let cluster = start(&["cluster", "--kubeconfig", path.to_str().expect("text")]);
     assert!(cluster.get("/livez").starts_with("HTTP/1.1 200 "));
     // The first tick brings the first report.
@@ -258,27 +283,65 @@ fn with_sighup_a_valid_file_is_followed_and_a_bad_one_changes_nothing() {
     write("node_name: before\n");
     let file = format!("--config.file={}", path.display());
     let agent = start(&["agent", "--cluster-url=http://127.0.0.1:1", &file]);
-    let valid = |agent: &Running, valid: u8| {
-        let line = format!("\nnetvitals_config_last_reload_successful {valid}\n");
-        agent.get("/metrics").contains(&line)
-    };
-    assert!(agent.get("/").contains("agent of node before") && valid(&agent, 1));
+    assert!(agent.get("/").contains("agent of node before") && agent.follows(1));
 
     write("node_nam: after\n");
     agent.send(Signal::SIGHUP);
-    while !valid(&agent, 0) {
-        std::thread::yield_now();
-    }
+    agent.waits_until_it_follows(0);
     assert!(agent.get("/").contains("agent of node before"));
 
     write("node_name: after\n");
     agent.send(Signal::SIGHUP);
-    // At the same port; a connection to the server that ends may be cut off.
-    while !agent.try_get("/").is_ok_and(|page| page.contains("agent of node after")) {
-        std::thread::yield_now();
-    }
-    assert!(valid(&agent, 1));
+    agent.waits_until_it_says("agent of node after");
+    assert!(agent.follows(1));
     let (code, log) = agent.end(Signal::SIGTERM);
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("unknown key \\\"node_nam\\\""), "{log}");
+}
+
+#[test]
+fn with_sighup_an_address_that_is_taken_changes_nothing_and_a_wider_one_of_the_port_is_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("netvitals.yaml");
+    let write = |listen: &str, node: &str| {
+        let text = format!("web: {{listen_address: '{listen}'}}\nnode_name: {node}\n");
+        fs::write(&path, text).expect("a file");
+    };
+    write("127.0.0.1:0", "before");
+    let file = format!("--config.file={}", path.display());
+    let agent = start_as_told(&["agent", "--cluster-url=http://127.0.0.1:1", &file]);
+
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    write(&taken.local_addr().expect("an address").to_string(), "nobody");
+    agent.send(Signal::SIGHUP);
+    agent.waits_until_it_follows(0);
+    assert!(agent.get("/").contains("agent of node before"));
+
+    let port = agent.address.rsplit_once(':').expect("a port").1;
+    write(&format!(":{port}"), "after");
+    agent.send(Signal::SIGHUP);
+    agent.waits_until_it_says("agent of node after");
+    assert!(agent.follows(1));
+    let (code, log) = agent.end(Signal::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("choose another address with --web.listen-address"), "{log}");
+}
+
+#[test]
+fn with_sighup_a_kubeconfig_that_is_missing_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, kubeconfig) =
+        (folder.path().join("netvitals.yaml"), folder.path().join("kubeconfig"));
+    fs::write(&kubeconfig, KUBECONFIG).expect("a file");
+    let write = |kubeconfig: &Path| {
+        fs::write(&path, format!("kubeconfig: {}\n", kubeconfig.display())).expect("a file");
+    };
+    write(&kubeconfig);
+    let cluster = start(&["cluster", &format!("--config.file={}", path.display())]);
+    write(&folder.path().join("missing"));
+    cluster.send(Signal::SIGHUP);
+    cluster.waits_until_it_follows(0);
+    let (code, log) = cluster.end(Signal::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("name a readable kubeconfig"), "{log}");
 }

@@ -144,7 +144,7 @@ fn what_cannot_be_is_refused_in_one_line() {
         ),
         (
             &["agent", "--node-name=n", "--reach.window=9s"],
-            "reach.window is 9s: write a time from 10s to 1h",
+            "reach.window is 9s: write a time from 25s to 1h",
         ),
         (&["cluster", "--pull.interval=0s"], "pull.interval is 0s: write a time from 1s to 5m"),
         (

@@ -196,13 +196,12 @@ impl Demo {
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 Some(ended) = self.roles.join_next() => {
-                    if stop.is_cancelled() {
-                        return Ok(None);
-                    }
+                    // A role that ends badly stops the others: its reason comes first.
                     return Err(match ended {
                         Ok(Err(error)) => error,
-                        Ok(Ok(())) => io::Error::other("a role ended by itself: read the log"),
                         Err(panic) => io::Error::other(panic),
+                        Ok(Ok(())) if stop.is_cancelled() => return Ok(None),
+                        Ok(Ok(())) => io::Error::other("a role ended by itself: read the log"),
                     });
                 }
                 _ = look.tick() => {}

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
+use tokio::time::timeout;
 
 use crate::http::get::{Failed, get};
 
-/// An answer later than this is none.
+/// A name or an answer of one of its addresses later than this is none.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A longer answer is none: more than the page of a cluster of thousands of nodes.
@@ -32,7 +33,9 @@ pub async fn run(options: &Options) -> Result<ExitCode, String> {
     let Options { server, path } = options;
     let fail = |why: &dyn std::fmt::Display| format!("{server}{path}: {why}");
     let name = server.trim_start_matches("http://");
-    let addresses = lookup_host(name).await.map_err(|error| fail(&error))?;
+    let found = timeout(DEADLINE, lookup_host(name)).await;
+    let found = found.map_err(|_| fail(&"the name is not resolved within 10 s"))?;
+    let addresses = found.map_err(|error| fail(&error))?;
     let mut last = None;
     for address in addresses {
         match get(address, path, DEADLINE, MOST).await {

@@ -7,8 +7,6 @@ pub mod get;
 pub mod reload;
 
 use std::io;
-use std::net::TcpListener;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -37,63 +35,21 @@ pub fn run(command: Command, reload: &Reload) -> Result<ExitCode, String> {
         let stop = stop_on_signal().map_err(|error| format!("cannot await a signal: {error}"))?;
         match command.run {
             Run::Scenarios => Ok(demo::list()),
-            Run::Get(options) => get::run(&options).await,
+            Run::Get(options) => tokio::select! {
+                ended = get::run(&options) => ended,
+                () = stop.cancelled() => Err("ended before there was an answer".to_owned()),
+            },
             Run::Demo(options) => {
                 let ended = demo::run(options, http::bind(&command.listen)?, stop).await;
                 ended.map_err(|error| error.to_string())
             }
             Run::Agent(_) | Run::Cluster(..) => {
-                follow(command, reload, &stop).await.map(|()| ExitCode::SUCCESS)
+                reload.follow(command, &stop).await.map(|()| ExitCode::SUCCESS)
             }
         }
     });
     runtime.shutdown_timeout(FAREWELL);
     ended
-}
-
-/// Runs a role until `stop`, and anew whenever its configuration is another.
-async fn follow(
-    mut command: Command,
-    reload: &Reload,
-    stop: &CancellationToken,
-) -> Result<(), String> {
-    let hang_up = signal(SignalKind::hangup());
-    let mut hang_up = hang_up.map_err(|error| format!("cannot await a signal: {error}"))?;
-    let mut listener = http::bind(&command.listen)?;
-    loop {
-        let generation = stop.child_token();
-        let kept =
-            listener.try_clone().map_err(|error| format!("cannot go on listening: {error}"))?;
-        let mut role = pin!(begin(command.run.clone(), listener, generation.clone()));
-        let (address, mut anew) = (command.listen.clone(), false);
-        let ended = loop {
-            tokio::select! {
-                ended = &mut role => break ended,
-                _ = hang_up.recv() => {
-                    if reload.refresh(&mut command) {
-                        anew = true;
-                        generation.cancel();
-                    }
-                }
-            }
-        };
-        if !anew || stop.is_cancelled() {
-            return ended;
-        }
-        listener = if command.listen == address { kept } else { http::bind(&command.listen)? };
-    }
-}
-
-async fn begin(run: Run, listener: TcpListener, stop: CancellationToken) -> Result<(), String> {
-    let ended = match run {
-        Run::Agent(options) => agent::run(options, listener, stop).await,
-        Run::Cluster(options, kubeconfig) => {
-            let client = watch::connect(kubeconfig.as_deref()).await?;
-            cluster::run(options, client, listener, stop).await
-        }
-        Run::Demo(_) | Run::Get(_) | Run::Scenarios => Ok(()),
-    };
-    ended.map_err(|error| error.to_string())
 }
 
 /// Returns every family that checks measure.
