@@ -8,7 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Failure, Key, Name, Protocol, Uid};
 
@@ -292,15 +292,25 @@ pub struct Window {
     /// The time that the counts are of.
     pub length: Duration,
     /// Attempts that ended.
+    #[serde(deserialize_with = "counted")]
     pub attempts: u64,
     /// Those that failed.
+    #[serde(deserialize_with = "counted")]
     pub failures: u64,
     /// Their most frequent reason; absent without failures.
     pub mostly: Option<Failure>,
     /// Those that succeeded after more than 250 ms.
+    #[serde(deserialize_with = "counted")]
     pub slow: u64,
     /// Those that succeeded after more than 1 s; they are in `slow` too.
+    #[serde(deserialize_with = "counted")]
     pub very_slow: u64,
+}
+
+/// Reads a count of an agent, which may be anybody who got hold of a node: sums of what all of
+/// them say must not overflow. No honest window comes near.
+fn counted<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    u64::deserialize(from).map(|count| count.min(u64::from(u32::MAX)))
 }
 
 impl Window {
@@ -316,9 +326,15 @@ impl Window {
         self.very_slow += other.very_slow;
     }
 
+    /// Returns how many attempts succeeded.
+    pub fn answers(&self) -> u64 {
+        self.attempts.saturating_sub(self.failures)
+    }
+
     /// Returns the share of attempts that failed; none without attempts.
     pub fn failed(&self) -> Option<f64> {
-        (self.attempts > 0).then(|| self.failures as f64 / self.attempts as f64)
+        let failures = self.failures.min(self.attempts);
+        (self.attempts > 0).then(|| failures as f64 / self.attempts as f64)
     }
 }
 
@@ -374,6 +390,16 @@ mod tests {
         let reach = &observation.reach.unwrap()[0];
         assert_eq!((reach.target, reach.probe), (Target::Other, ProbeKind::Other));
         assert_eq!((reach.attempts.attempts, reach.attempts.mostly), (30, Some(Failure::Other)));
+    }
+
+    #[test]
+    fn what_a_lying_agent_counts_overflows_no_sum() {
+        let said = format!(r#"{{"attempts": 1, "failures": {0}, "slow": {0}}}"#, u64::MAX);
+        let lie: Window = serde_json::from_str(&said).unwrap();
+        let mut total = lie;
+        (0..1000).for_each(|_| total.add(&lie));
+        assert_eq!((total.answers(), total.failed()), (0, Some(1.0)));
+        assert!(serde_json::from_str::<Window>(r#"{"attempts": -1}"#).is_err());
     }
 
     #[test]

@@ -162,14 +162,13 @@ fn symptom(cluster: &Cluster) -> Option<String> {
             }),
         );
     }
-    let answers = |window: &Window| window.attempts - window.failures;
     if fails(&headline) {
         Some(format!("{} of {} queries fail", headline.failures, headline.attempts))
     } else if is_slow(&headline) {
-        let (slow, all) = (headline.slow, answers(&headline));
+        let (slow, all) = (headline.slow, headline.answers());
         Some(format!("{slow} of {all} answers take longer than 250 ms"))
     } else if is_slow(&random) {
-        let (slow, all) = (random.slow, answers(&random));
+        let (slow, all) = (random.slow, random.answers());
         Some(format!("{slow} of {all} answers for random names take longer than 250 ms"))
     } else {
         None

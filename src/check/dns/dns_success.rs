@@ -162,7 +162,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
             "{} of {} answers took longer than 250 ms, {} of them longer than 1 s: look at the \
              CPU of the DNS pods",
             total.slow,
-            total.attempts - total.failures,
+            total.answers(),
             total.very_slow
         );
         out.finding(Finding { code: &SLOW, subject, node: None, message });

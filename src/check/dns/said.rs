@@ -67,7 +67,7 @@ pub(super) fn fails(window: &Window) -> bool {
 
 /// Whether more than a twentieth of enough answers took longer than 250 ms.
 pub(super) fn is_slow(window: &Window) -> bool {
-    let answers = window.attempts - window.failures;
+    let answers = window.answers();
     answers >= ENOUGH && window.slow * 20 > answers
 }
 
