@@ -6,12 +6,13 @@
 mod tree;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch::Receiver;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::readings::{Readings, Source};
@@ -58,6 +59,10 @@ const WINDOW: Duration = Duration::from_secs(120);
 /// At most this many DNS pods of a node are read.
 const PODS: usize = 6;
 
+/// Between two searches for what is not found: each may look into hundreds of folders, and a plan
+/// names a pod that is gone for a while.
+const SEARCH: Duration = Duration::from_secs(60);
+
 /// What the kernel says of one pod, since its control group was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sample {
@@ -82,10 +87,26 @@ pub struct Cgroups {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Where groups are, until one is not found there.
-    tree: Option<Arc<Tree>>,
+    search: Option<Search>,
     /// Absent while control groups cannot be read.
     pods: Option<BTreeMap<Uid, Pod>>,
+}
+
+/// What came of looking where groups are.
+#[derive(Clone, Debug)]
+struct Search {
+    at: Instant,
+    tree: Result<Arc<Tree>, String>,
+    /// Whether there was a pod that was not found since: it may be below a root that has come.
+    missed: bool,
+}
+
+impl Search {
+    /// Tells whether it need not be done again.
+    fn holds(&self, now: Instant) -> bool {
+        let is_new = now - self.at < SEARCH;
+        self.tree.as_ref().map_or(is_new, |tree| tree.is_there() && (is_new || !self.missed))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -112,42 +133,61 @@ impl Cgroups {
         loop {
             alive();
             let plan = plan.borrow().clone();
-            let pods = plan.as_deref().map_or(&[][..], |plan| &plan.dns_pods);
-            readings.read(Source::Cgroup, self.read(pods, Instant::now()));
+            let (cgroups, now) = (self.clone(), Instant::now());
+            // Probes are timed on the threads of tasks: no file may hold them up.
+            let reading = spawn_blocking(move || {
+                cgroups.read(plan.as_deref().map_or(&[], |plan| &plan.dns_pods), now)
+            });
+            let read = reading.await.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(error) => Err(error.to_string()),
+            });
+            if let Some(absent) = readings.read(Source::Cgroup, read) {
+                readings.read(Source::CgroupPod, none(&absent));
+            }
             sleep(INTERVAL).await;
         }
     }
 
-    /// Reads once; a pod whose group is gone or not there yet does not hide the others.
-    fn read(&self, planned: &[PodPlan], now: Instant) -> Result<(), String> {
-        // No lock is held while files are read.
-        let (tree, mut old) = {
-            let mut known = self.lock();
-            (known.tree.take(), known.pods.take().unwrap_or_default())
+    /// Reads once, and returns the pods that have no group: one that is gone or not there yet
+    /// does not hide the others.
+    ///
+    /// # Errors
+    ///
+    /// Returns why no group can be read.
+    fn read(&self, planned: &[PodPlan], now: Instant) -> Result<Vec<Key>, String> {
+        // No lock is held while files are read, and what is known stays until more is.
+        let (search, mut old) = {
+            let known = self.lock();
+            (known.search.clone(), known.pods.clone().unwrap_or_default())
         };
-        let tree = match tree.filter(|tree| tree.is_there()) {
-            Some(tree) => tree,
-            None => Tree::of(&self.root, &self.own)
-                .map(Arc::new)
-                .map_err(|error: io::Error| format!("{}: {error}", self.root.display()))?,
-        };
+        let search = search.filter(|search| search.holds(now));
+        let mut search = search.unwrap_or_else(|| self.search(now));
+        let tree = search.tree.clone().inspect_err(|_| {
+            *self.lock() = Known { search: Some(search.clone()), pods: None };
+        })?;
         let mut pods = BTreeMap::new();
-        let mut errors = Vec::new();
+        let mut absent = Vec::new();
         for PodPlan { pod, uid } in planned.iter().take(PODS) {
             let known = old.remove(uid);
             let folder = known.as_ref().map(|it| it.folder.as_path());
             let Some((folder, sample)) = sample(&tree, uid, folder) else {
-                errors.push(format!("pod {pod} has no control group with cpu.stat"));
+                absent.push(pod.clone());
                 continue;
             };
             let samples = known.map(|it| it.samples).unwrap_or_default();
             let samples = kept(samples, sample, now);
             pods.insert(uid.clone(), Pod { pod: pod.clone(), folder, samples });
         }
-        // A pod that is not found may be below a root that has come since.
-        let tree = errors.is_empty().then_some(tree);
-        *self.lock() = Known { tree, pods: Some(pods) };
-        if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
+        search.missed = !absent.is_empty();
+        *self.lock() = Known { search: Some(search), pods: Some(pods) };
+        Ok(absent)
+    }
+
+    fn search(&self, at: Instant) -> Search {
+        let tree = Tree::of(&self.root, &self.own).map(Arc::new);
+        let tree = tree.map_err(|error| format!("{}: {error}", self.root.display()));
+        Search { at, tree, missed: false }
     }
 
     /// Returns what the last minutes were like; none where control groups cannot be read.
@@ -187,6 +227,17 @@ impl Cgroups {
         // It is only ever replaced as a whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells that no pod is absent.
+///
+/// # Errors
+///
+/// Returns which are.
+fn none(absent: &[Key]) -> Result<(), String> {
+    let absent: Vec<String> =
+        absent.iter().map(|pod| format!("pod {pod} has no control group with cpu.stat")).collect();
+    if absent.is_empty() { Ok(()) } else { Err(absent.join("; ")) }
 }
 
 /// Reads one pod: where it was found the last time, or else where it is now.

@@ -1,4 +1,4 @@
-//! Readings that failed: the agent goes on with what it last read, and says so.
+//! Readings that failed: what the agent goes on with then, and that it says so.
 
 use std::fmt::Display;
 use std::sync::Mutex;
@@ -13,15 +13,18 @@ pub static FAMILIES: &[Desc] = &[FAILURES.desc()];
 
 static FAILURES: Family<3> = Family::counter(
     "netvitals_agent_read_failures_total",
-    "Readings that failed, of what the agent works with; the last good one stays in use.",
+    "Readings that failed, of what the agent works with; the last good plan and resolver's \
+     configuration stay in use.",
     ["node", "vantage", "source"],
 );
 
 /// What an agent reads again and again.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Source {
-    /// The control groups of the DNS pods.
+    /// The node's control groups.
     Cgroup,
+    /// The control group of a DNS pod.
+    CgroupPod,
     /// The cluster role's plan.
     Plan,
     /// The resolver's configuration.
@@ -29,11 +32,12 @@ pub enum Source {
 }
 
 impl Source {
-    const ALL: [Self; 3] = [Self::Cgroup, Self::Plan, Self::ResolvConf];
+    const ALL: [Self; 4] = [Self::Cgroup, Self::CgroupPod, Self::Plan, Self::ResolvConf];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Cgroup => "cgroup",
+            Self::CgroupPod => "cgroup_pod",
             Self::Plan => "plan",
             Self::ResolvConf => "resolv_conf",
         }
@@ -43,8 +47,22 @@ impl Source {
     const fn remedy(self) -> &'static str {
         match self {
             Self::Cgroup => "mount the node's /sys/fs/cgroup read-only where --cgroup-root says",
+            Self::CgroupPod => {
+                "wait, for a pod that begins or ends has none; if it stays so, look whether \
+                 --cgroup-root is this node's, and all of it"
+            }
             Self::Plan => "look at the pods of the cluster role, and at --cluster-url",
             Self::ResolvConf => "look at --resolv-conf and the pod's dnsPolicy",
+        }
+    }
+
+    /// What the agent does until it can be read again.
+    const fn meanwhile(self) -> &'static str {
+        match self {
+            // A count that stands still would read as a pod that does nothing.
+            Self::Cgroup => "no CPU time of DNS pods is told",
+            Self::CgroupPod => "the CPU time of the others is told",
+            Self::Plan | Self::ResolvConf => "going on with what was read last",
         }
     }
 }
@@ -84,7 +102,8 @@ impl Readings {
                         source = name,
                         %error,
                         remedy = source.remedy(),
-                        "cannot read, going on with what was read last"
+                        "cannot read, {}",
+                        source.meanwhile()
                     );
                 }
                 None => tracing::info!(source = name, "can be read again"),
@@ -124,6 +143,8 @@ mod tests {
             )
         };
         assert!(page.contains(&format!("{} 1", count("cgroup"))), "{page}");
-        assert!(page.contains(&format!("{} 0", count("resolv_conf"))), "{page}");
+        for other in ["cgroup_pod", "resolv_conf"] {
+            assert!(page.contains(&format!("{} 0", count(other))), "{page}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 use std::fs;
+use std::io::Write;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
 use super::*;
@@ -155,6 +158,8 @@ fn what_is_absent_is_said_and_hides_nothing_else() {
     assert!(error(&Node::new()).ends_with("root: No such file or directory (os error 2)"));
     let empty = Node::new().file("root/memory/tasks", "");
     assert!(error(&empty).ends_with("root: no cpu controller is mounted there"));
+    let half = Node::new().file("root/cpu/kubepods/tasks", "");
+    assert!(error(&half).ends_with("root: no cpuacct controller is mounted there"));
     let foreign = Node::v2().file("root/system.slice/cpu.stat", "");
     assert!(error(&foreign).ends_with("root: no kubepods group is there"));
     assert_eq!(foreign.cgroups().observe(), None);
@@ -162,10 +167,55 @@ fn what_is_absent_is_said_and_hides_nothing_else() {
     let other = "1f8fad5b-d9cb-469f-a165-70867728950e";
     let cgroups = Node::v2().pod(&format!("kubepods/pod{other}"));
     let cgroups = (cgroups.cgroups(), cgroups);
-    let read = cgroups.0.read(&plan(&[UID, other]), Instant::now());
+    let absent = cgroups.0.read(&plan(&[UID, other]), Instant::now()).unwrap();
     let error = "pod kube-system/coredns-0f has no control group with cpu.stat";
-    assert_eq!(read.unwrap_err(), error);
+    assert_eq!(none(&absent).unwrap_err(), error);
     assert_eq!(cgroups.0.observe().unwrap().len(), 1);
+    assert_eq!(none(&[]), Ok(()));
+}
+
+#[test]
+fn what_is_not_found_is_searched_for_once_a_minute() {
+    let late = "1f8fad5b-d9cb-469f-a165-70867728950e";
+    let node = Node::v2().pod(&format!("kubepods/pod{UID}"));
+    let (cgroups, start) = (node.cgroups(), Instant::now());
+    let read = |after| cgroups.read(&plan(&[UID, late]), start + after).unwrap().len();
+    assert_eq!(read(Duration::ZERO), 1);
+    let _node = node.pod(&format!("late/kubepods/pod{late}"));
+    assert_eq!(read(SEARCH - INTERVAL), 1, "not yet");
+    assert_eq!(read(SEARCH), 0);
+    let samples = cgroups.lock().pods.as_ref().unwrap()[&UID.into()].samples.len();
+    assert_eq!(samples, 3, "and nothing of the other pod is forgotten");
+
+    let empty = Node::v2();
+    let cgroups = empty.cgroups();
+    let read = |after| cgroups.read(&plan(&[UID]), start + after).is_ok();
+    assert!(!read(Duration::ZERO));
+    let _node = empty.pod(&format!("kubepods/pod{UID}"));
+    assert!(!read(SEARCH - INTERVAL));
+    assert!(read(SEARCH));
+}
+
+#[test]
+fn what_was_read_last_is_there_while_the_next_is_read() {
+    let group = format!("kubepods/pod{UID}");
+    let node = Node::v2().pod(&group);
+    let cgroups = node.cgroups();
+    cgroups.read(&plan(&[UID]), Instant::now()).unwrap();
+    let stat = node.folder.path().join("root").join(group).join("cpu.stat");
+    fs::remove_file(&stat).unwrap();
+    mkfifo(&stat, Mode::S_IRWXU).unwrap();
+    let reading = {
+        let cgroups = cgroups.clone();
+        std::thread::spawn(move || cgroups.read(&plan(&[UID]), Instant::now()))
+    };
+    // It opens once the other end is read.
+    let mut writer = fs::OpenOptions::new().write(true).open(&stat).unwrap();
+    assert_eq!(cgroups.observe().map(|cpu| cpu.len()), Some(1));
+    assert!(write(&[&cgroups.rows()], Format::Text).contains("cpu_periods_total{"));
+    writer.write_all(V2.as_bytes()).unwrap();
+    drop(writer);
+    assert_eq!(reading.join().unwrap(), Ok(vec![]));
 }
 
 #[tokio::test(start_paused = true)]

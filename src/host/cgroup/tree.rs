@@ -32,7 +32,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// Returns that there is no cpu controller, or no group of a kubelet.
+    /// Returns that a controller is not there, or no group of a kubelet.
     pub(super) fn of(root: &Path, own: &Path) -> io::Result<Self> {
         let (cpu, usage) = if root.join("cgroup.controllers").exists() {
             (root.to_owned(), None)
@@ -44,7 +44,9 @@ impl Tree {
             };
             let cpu = mounted(["cpu,cpuacct", "cpu", "cpuacct,cpu"])
                 .ok_or_else(|| io::Error::other("no cpu controller is mounted there"))?;
-            (cpu, mounted(["cpu,cpuacct", "cpuacct", "cpuacct,cpu"]))
+            let usage = mounted(["cpu,cpuacct", "cpuacct", "cpuacct,cpu"])
+                .ok_or_else(|| io::Error::other("no cpuacct controller is mounted there"))?;
+            (cpu, Some(usage))
         };
         let own = short(own).unwrap_or_default();
         let here = own.lines().find_map(|line| kubelets(line, usage.is_none()));
