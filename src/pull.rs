@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
-use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
@@ -19,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::family::{Desc, Family, Rows};
 use crate::http::get::{Failed, get};
+use crate::http::lookup::Lookup;
 use crate::model::{Agent, Change, Observation};
 use crate::plan::Contact;
 
@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// So many are asked at once.
 const IN_FLIGHT: usize = 64;
 
-/// An agent answers from memory.
+/// For a name, and again for the answer: an agent answers from memory.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// The largest observation.
@@ -100,6 +100,8 @@ pub struct Puller {
     pub changes: Sender<Change>,
     /// What is counted.
     pub counts: Counts,
+    /// Where names are looked up.
+    pub lookup: Lookup,
 }
 
 /// One to be asked.
@@ -171,9 +173,10 @@ impl Puller {
     }
 
     async fn named(&self, name: &str) -> Result<(Agent, Observation), (&'static str, String)> {
-        let failed = |error: String| ("connect", error);
-        let mut addresses = lookup_host(name).await.map_err(|error| failed(error.to_string()))?;
-        let address = addresses.next().ok_or_else(|| failed("the name has no address".into()))?;
+        let address = self.lookup.first(name, DEADLINE).await.map_err(|error| {
+            let late = error.kind() == io::ErrorKind::TimedOut;
+            told(if late { Failed::Timeout } else { Failed::Connect(error) })
+        })?;
         let observation = observation(address).await?;
         let agent = observation.agent.clone();
         let agent = agent.ok_or_else(|| (UNREADABLE, "it does not say who it is".into()))?;
@@ -183,8 +186,12 @@ impl Puller {
 
 async fn observation(address: SocketAddr) -> Result<Observation, (&'static str, String)> {
     let body = get(address, "/v1/observations", DEADLINE, MOST).await;
-    let body = body.map_err(|failed| (failed.as_str(), failed.to_string()))?;
-    serde_json::from_slice(&body).map_err(|error| (UNREADABLE, error.to_string()))
+    serde_json::from_slice(&body.map_err(told)?).map_err(|error| (UNREADABLE, error.to_string()))
+}
+
+/// Returns the reason, and the error for the log.
+fn told(failed: Failed) -> (&'static str, String) {
+    (failed.as_str(), failed.to_string())
 }
 
 /// Brings `due` up to date, and returns the agents that are no longer there.
@@ -241,7 +248,8 @@ mod tests {
         let roster = Arc::new(ArcSwap::from_pointee(Roster::new()));
         let interval = Duration::from_millis(300);
         let counts = Counts::default();
-        (Puller { roster, named, interval, changes, counts }, inbox)
+        let lookup = Lookup::default();
+        (Puller { roster, named, interval, changes, counts, lookup }, inbox)
     }
 
     async fn next(inbox: &mut Receiver<Change>) -> String {

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::Uri;
-use tokio::net::lookup_host;
 use tokio::sync::watch::Sender;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::host::readings::{Readings, Source};
 use crate::http::get::{Failed, get};
+use crate::http::lookup::Lookup;
 use crate::model::{Agent, Plan};
 use crate::task::Backoff;
 
@@ -44,6 +44,8 @@ pub struct Fetch {
     pub got: Arc<Mutex<Option<Instant>>>,
     /// Where failures are counted.
     pub readings: Arc<Readings>,
+    /// Where names are looked up.
+    pub lookup: Lookup,
 }
 
 /// Why there is no plan.
@@ -139,12 +141,10 @@ impl Fetch {
     async fn ask(&self, url: &str) -> Result<Plan, Missing> {
         let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
         let host = uri.host().filter(|_| uri.scheme_str() == Some("http"));
-        let host = host.ok_or("it does not begin with http://")?.trim_matches(['[', ']']);
-        let port = uri.port_u16().unwrap_or(80);
-        let found = timeout(DEADLINE, lookup_host((host, port))).await;
-        let found = found.map_err(|_| "the name was not resolved in time")?;
-        let target = found.map_err(|error| format!("the name cannot be resolved: {error}"))?.next();
-        let target = target.ok_or("the name has no address")?;
+        let host = host.ok_or("it does not begin with http://")?;
+        let name = format!("{host}:{}", uri.port_u16().unwrap_or(80));
+        let target = self.lookup.first(&name, DEADLINE).await;
+        let target = target.map_err(|error| format!("the name cannot be resolved: {error}"))?;
         let (node, vantage) = (escaped(&self.agent.node), self.agent.vantage.as_str());
         let path = format!("/v1/plan?node={node}&vantage={vantage}");
         let body = get(target, &path, DEADLINE, MOST).await.map_err(|failed| match failed {
@@ -186,7 +186,10 @@ mod tests {
         let agent = Agent { node: "n 1".into(), vantage: Vantage::Host };
         let (plan, seen) = watch::channel(None);
         let readings = Arc::new(Readings::new(agent.clone()));
-        (Fetch { urls, agent, plan, got: Arc::default(), readings }, seen)
+        (
+            Fetch { urls, agent, plan, got: Arc::default(), readings, lookup: Lookup::default() },
+            seen,
+        )
     }
 
     async fn served(routes: Router) -> (String, AbortOnDropHandle<()>) {

@@ -16,6 +16,7 @@ use crate::host::cgroup::Cgroups;
 use crate::host::readings::Readings;
 use crate::host::resolv_conf;
 use crate::http::health::{self, Health};
+use crate::http::lookup::Lookup;
 use crate::http::metrics::{self, Metrics};
 use crate::http::{Limits, Server, observations, pages};
 use crate::model::{Agent, Dns, Observation, Vantage};
@@ -107,6 +108,7 @@ pub async fn run(
         plan,
         got: Arc::default(),
         readings: readings.clone(),
+        lookup: Lookup::default(),
     };
     let probes = Task::beating("probes", LEAF);
     let schedule = Schedule {

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::check::{self, scraping};
 use crate::family::{Desc, Family, Rows};
 use crate::http::health::{self, Health};
+use crate::http::lookup::Lookup;
 use crate::http::metrics::{self, Metrics};
 use crate::http::pages::{self, Shown};
 use crate::http::{Limits, Server, plan};
@@ -97,6 +98,7 @@ pub async fn publish(
         interval: options.pull_interval,
         changes: changes.clone(),
         counts: pull::Counts::default(),
+        lookup: Lookup::default(),
     };
     let pulls = puller.counts.clone();
     let pulling = Task::beating("pull", LEAF);
