@@ -23,9 +23,10 @@ const NAMESERVERS: usize = 3;
 pub struct ResolvConf {
     /// `nameserver`, in the order in which they are tried.
     pub nameservers: Vec<IpAddr>,
-    /// The rest of the `search` entry that begins with `svc.`; absent where the file is not one
-    /// for pods.
+    /// What follows `svc.` in the `search` list; absent where the file is not one for pods.
     pub domain: Option<String>,
+    /// The last nameserver that is no address, or none without an interface.
+    pub odd: Option<String>,
 }
 
 impl ResolvConf {
@@ -36,7 +37,6 @@ impl ResolvConf {
     /// Returns that it names no nameserver that is an address.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut conf = Self::default();
-        let mut odd = None;
         for line in text.lines() {
             let code = line.split(['#', ';']).next().unwrap_or_default();
             let mut words = code.split_whitespace();
@@ -46,16 +46,16 @@ impl ResolvConf {
                         conf.nameservers.push(address);
                     }
                     Ok(_) => {}
-                    Err(_) => odd = Some(address),
+                    Err(_) => conf.odd = Some(address.to_owned()),
                 },
                 // The last of these lines is the one that holds.
                 (Some("search" | "domain"), first) => {
-                    conf.domain = first.into_iter().chain(words).find_map(domain);
+                    conf.domain = domain(&first.into_iter().chain(words).collect::<Vec<_>>());
                 }
                 _ => {}
             }
         }
-        match (conf.nameservers.is_empty(), odd) {
+        match (conf.nameservers.is_empty(), &conf.odd) {
             (false, _) => Ok(conf),
             (true, Some(odd)) => Err(format!("the nameserver {odd:?} is not an address")),
             (true, None) => Err("no nameserver is named".to_owned()),
@@ -63,12 +63,27 @@ impl ResolvConf {
     }
 }
 
-/// Returns the cluster's domain, where `entry` is that of its Services.
-fn domain(entry: &str) -> Option<String> {
-    let domain = entry.strip_prefix("svc.")?.trim_end_matches('.');
-    let name = Name::from_ascii(domain).ok()?;
+/// Returns the cluster's domain, where `search` is the list of a pod.
+///
+/// A kubelet writes `<namespace>.svc.X svc.X X`: without either neighbour, an entry is some
+/// site's own. A namespace called `svc` looks like a domain too, but for the first of the three.
+fn domain(search: &[&str]) -> Option<String> {
+    let entries = || search.iter().map(|entry| entry.trim_end_matches('.'));
+    let neighbours = |domain: &str| {
+        let is_pods = |entry: &str| {
+            let rest = entry.split_once('.').and_then(|(_, rest)| rest.strip_prefix("svc."));
+            rest == Some(domain)
+        };
+        usize::from(entries().any(is_pods)) + usize::from(entries().any(|it| it == domain))
+    };
+    let domains = entries().filter_map(|entry| entry.strip_prefix("svc."));
+    let domains = domains.filter(|it| neighbours(it) > 0 && is_domain(it));
+    domains.max_by_key(|it| neighbours(it)).map(str::to_owned)
+}
+
+fn is_domain(text: &str) -> bool {
     // Longer ones leave no room for a Service's name before them.
-    (!domain.is_empty() && name.len() <= 128).then(|| domain.to_owned())
+    !text.is_empty() && Name::from_ascii(text).is_ok_and(|name| name.len() <= 128)
 }
 
 /// Reads the file again and again, and publishes what has changed; a bad one changes nothing.
@@ -83,6 +98,10 @@ pub async fn follow(
         if let Some(new) = readings.read(Source::ResolvConf, read(path)) {
             conf.send_if_modified(|old| {
                 let modified = **old != new;
+                if modified && let Some(odd) = &new.odd {
+                    let remedy = "name it by an address that needs no interface";
+                    tracing::warn!(nameserver = odd, remedy, "a nameserver is passed over");
+                }
                 *old = Arc::new(new);
                 modified
             });
@@ -119,14 +138,31 @@ mod tests {
     }
 
     #[test]
+    fn the_domain_stands_between_its_neighbours() {
+        for (search, domain) in [
+            ("svc.svc.cluster.local svc.cluster.local cluster.local", Some("cluster.local")),
+            ("web.svc.svc.corp svc.svc.corp svc.corp", Some("svc.corp")),
+            ("lan web.svc.a. svc.a. a. corp", Some("a")),
+            ("web.svc.a svc.a", Some("a")),
+            ("svc.a a", Some("a")),
+            ("svc.corp.example", None),
+            ("svc.corp.example lan example", None),
+            ("web.svc.a a", None),
+        ] {
+            let conf = ResolvConf::parse(&format!("nameserver 10.0.0.1\nsearch {search}"));
+            assert_eq!(conf.unwrap().domain.as_deref(), domain, "{search}");
+        }
+    }
+
+    #[test]
     fn odd_lines_are_borne_and_a_file_without_servers_is_not() {
         for (text, servers, domain) in [
-            ("# nothing\n;\n\nnameserver fd00::a # here\nsearch svc.a. b", 1, Some("a")),
-            ("nameserver 10.0.0.1\nsearch svc.a\nsearch lan", 1, None),
+            ("# nothing\n;\n\nnameserver fd00::a # here\nsearch svc.a. a", 1, Some("a")),
+            ("nameserver 10.0.0.1\nsearch svc.a a\nsearch lan", 1, None),
             ("nameserver 10.0.0.1\nnameserver there\nsearch", 1, None),
-            ("nameserver 10.0.0.1\nsearch svc. svc.a..b", 1, None),
+            ("nameserver 10.0.0.1\nsearch svc. svc.a..b a..b", 1, None),
             ("nameserver ::1\nnameserver ::2\nnameserver ::3\nnameserver ::4", 3, None),
-            ("nameserver\t10.0.0.1\r\ndomain svc.a", 1, Some("a")),
+            ("nameserver\t10.0.0.1\r\ndomain svc.a", 1, None),
         ] {
             let conf = ResolvConf::parse(text).unwrap();
             assert_eq!(
@@ -135,6 +171,8 @@ mod tests {
                 "{text}"
             );
         }
+        let passed = ResolvConf::parse("nameserver fe80::1%eth0\nnameserver 10.0.0.1").unwrap();
+        assert_eq!((passed.nameservers.len(), passed.odd.as_deref()), (1, Some("fe80::1%eth0")));
         for (text, error) in [
             ("", "no nameserver is named"),
             ("nameserver", "no nameserver is named"),

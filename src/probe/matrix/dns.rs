@@ -59,10 +59,14 @@ pub(super) fn add(maker: &mut Maker<'_>) {
         return;
     };
     let known = Known { question, other, expected: exactly(&addresses, like) };
-    resolver(maker, &known, &domain);
-    if let Some(dns) = maker.plan.and_then(|plan| plan.dns.as_ref()) {
-        service(maker, dns, &known);
-        replicas(maker, dns, &known, &domain);
+    // A node's own file says nothing of the cluster: a guess at its names would find servers
+    // wrong that are not, and the node's nameserver need not know them.
+    if maker.conf.domain.is_some() || maker.scope.vantage == Vantage::Pod {
+        resolver(maker, &known, &domain);
+        if let Some(dns) = maker.plan.and_then(|plan| plan.dns.as_ref()) {
+            service(maker, dns, &known);
+            replicas(maker, dns, &known, &domain);
+        }
     }
     canary(maker, &known.question);
     stretch(&mut maker.made.jobs[begin..], maker.scope.dns_interval);
@@ -71,10 +75,6 @@ pub(super) fn add(maker: &mut Maker<'_>) {
 /// What workloads do, from the file that they have.
 fn resolver(maker: &mut Maker<'_>, known: &Known, domain: &str) {
     let Some(nameserver) = maker.conf.nameservers.first().copied() else { return };
-    if maker.conf.domain.is_none() && maker.scope.vantage == Vantage::Host {
-        // A node's own nameserver knows no names of the cluster, and need not.
-        return;
-    }
     let server = SocketAddr::new(nameserver, maker.scope.dns_port);
     let every = maker.scope.dns_interval;
     let row = |query, protocol| row(DnsPath::Resolver, query, protocol, None);

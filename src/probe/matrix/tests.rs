@@ -23,6 +23,7 @@ fn conf() -> ResolvConf {
     ResolvConf {
         nameservers: vec!["10.96.0.10".parse().unwrap()],
         domain: Some("cluster.local".into()),
+        odd: None,
     }
 }
 
@@ -148,11 +149,15 @@ fn the_cache_on_the_node_has_a_path_of_its_own_beside_the_headline() {
 }
 
 #[test]
-fn a_nodes_own_nameserver_is_not_asked_for_names_of_the_cluster() {
+fn where_a_node_does_not_say_what_its_cluster_is_called_no_name_of_it_is_asked_for() {
     let conf = ResolvConf { domain: None, ..conf() };
     let host = Scope { vantage: Vantage::Host, ..scope() };
-    assert_eq!(made(&host, &conf, None).jobs.len(), 1, "the API's address");
-    assert_eq!(made(&scope(), &conf, None).jobs.len(), 5, "a pod's always is");
+    let queries = |scope: &Scope| {
+        let made = made(scope, &conf, Some(&plan(1)));
+        made.jobs.iter().filter(|job| job.ask.is_query()).map(short).collect::<Vec<_>>()
+    };
+    assert_eq!(queries(&host), ["canary udp 10.1.0.0:53 60s"], "whatever it answers");
+    assert_eq!(queries(&scope()).len(), 10, "a pod's always does");
 }
 
 #[test]

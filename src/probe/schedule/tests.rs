@@ -34,7 +34,8 @@ fn bench(nameserver: Option<SocketAddr>) -> Bench {
         allowed: Allowed::loopback(),
     };
     let nameservers = nameserver.map(|it| it.ip()).into_iter().collect();
-    let (conf, conf_seen) = watch::channel(Arc::new(ResolvConf { nameservers, domain: None }));
+    let conf = ResolvConf { nameservers, ..ResolvConf::default() };
+    let (conf, conf_seen) = watch::channel(Arc::new(conf));
     let (plan, plan_seen) = watch::channel(None);
     let agent = Agent { node: "n1".into(), vantage: Vantage::Pod };
     let (board, tally) = (Arc::new(Board::new(SOON, SOON)), Arc::new(Tally::new(agent)));
