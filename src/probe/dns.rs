@@ -24,11 +24,13 @@ pub(super) fn failures(query: DnsQuery, protocol: Protocol) -> impl Iterator<Ite
     let impossible: &[Failure] = match query {
         // Any answer but one is wrong.
         DnsQuery::Negative => &[Failure::Nodata, Failure::Nxdomain, Failure::Truncated],
-        // Any answer is right.
+        // Any address is right.
         DnsQuery::External => &[Failure::WrongAnswer],
         _ => &[],
     };
-    let protocol = if protocol == Protocol::Tcp { Failure::Truncated } else { Failure::Reset };
+    // Outside names are asked for over TCP where the answer is too long.
+    let whole = protocol == Protocol::Tcp || query == DnsQuery::External;
+    let protocol = if whole { Failure::Truncated } else { Failure::Reset };
     let never = [Failure::Local, protocol];
     Failure::ALL.into_iter().filter(move |it| !never.contains(it) && !impossible.contains(it))
 }
@@ -149,6 +151,8 @@ pub enum Expected {
     All(Vec<IpAddr>),
     /// Addresses of which one is among these.
     OneOf(Vec<IpAddr>),
+    /// Any address: an alias that leads to none is no answer.
+    Address,
     /// Any record.
     Something,
     /// That the name exists; records are optional, as IPv6 addresses are.
@@ -176,6 +180,13 @@ pub fn judge(reply: &Reply, expected: &Expected) -> Result<(), Failure> {
         (ResponseCode::NoError, Expected::Existence) => Ok(()),
         (ResponseCode::NoError, _) if reply.records == 0 => Err(Failure::Nodata),
         (ResponseCode::NoError, Expected::Something) => Ok(()),
+        (ResponseCode::NoError, Expected::Address) => {
+            if reply.addresses.is_empty() {
+                Err(Failure::Nodata)
+            } else {
+                Ok(())
+            }
+        }
         (ResponseCode::NoError, Expected::All(addresses)) => {
             let known = reply.addresses.iter().all(|it| addresses.contains(it));
             let complete = addresses.iter().all(|it| reply.addresses.contains(it));

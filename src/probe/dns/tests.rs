@@ -292,6 +292,10 @@ fn an_answer_is_judged_by_its_code_and_then_by_its_records() {
         let reply = reply(code, addresses);
         assert_eq!(judge(&reply, expected), judgement, "{reply:?} {expected:?}");
     }
+    let alias = Reply { records: 1, ..reply(Code::NoError, &[]) };
+    assert_eq!(judge(&alias, &Expected::Something), Ok(()));
+    assert_eq!(judge(&alias, &Expected::Address), Err(Failure::Nodata));
+    assert_eq!(judge(&reply(Code::NoError, &["10.9.9.9"]), &Expected::Address), Ok(()));
     let cut = Reply { truncated: true, ..reply(Code::NoError, &["10.96.0.1"]) };
     assert_eq!(judge(&cut, &one), Err(Failure::Truncated));
 }

@@ -92,7 +92,7 @@ fn resolver(maker: &mut Maker<'_>, known: &Known, domain: &str) {
     if let Some(name) = maker.scope.external.clone() {
         match Question::v4(&name) {
             Ok(question) => {
-                let ask = Ask::Query(question, Expected::Something);
+                let ask = Ask::Whole(question, Expected::Address);
                 maker.add(row(DnsQuery::External, Protocol::Udp), server, ask, every * 3);
             }
             Err(_) => maker.made.denied += 1,
@@ -173,7 +173,7 @@ fn row(path: DnsPath, query: DnsQuery, protocol: Protocol, replica: Option<Repli
 fn exactly(addresses: &[IpAddr], like: IpAddr) -> Expected {
     let family = |it: &&IpAddr| it.is_ipv4() == like.is_ipv4();
     let addresses: Vec<IpAddr> = addresses.iter().filter(family).copied().collect();
-    if addresses.is_empty() { Expected::Something } else { Expected::All(addresses) }
+    if addresses.is_empty() { Expected::Address } else { Expected::All(addresses) }
 }
 
 fn service_name(key: &Key, domain: &str) -> String {

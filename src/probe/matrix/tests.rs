@@ -4,7 +4,7 @@ use crate::model::{
     ServicePlan, Target,
 };
 use crate::page::{Format, write};
-use crate::probe::dns::Expected;
+use crate::probe::dns::{Expected, Question};
 use crate::probe::tally::Tally;
 
 fn scope() -> Scope {
@@ -202,6 +202,15 @@ fn a_service_is_expected_in_the_family_that_is_asked_for() {
     let last = jobs.iter().rfind(|job| matches!(job.row, Row::Answer { .. })).unwrap();
     let Ask::Whole(_, expected) = &last.ask else { panic!("{:?}", last.ask) };
     assert_eq!(*expected, Expected::OneOf(headless.addresses));
+}
+
+#[test]
+fn a_name_of_the_world_has_an_address_and_may_have_many() {
+    let scope = Scope { external: Some("example.com.".into()), ..scope() };
+    let jobs = made(&scope, &conf(), None).jobs;
+    let external = jobs.iter().find(|job| short(job).starts_with("resolver external")).unwrap();
+    let question = Question::v4("example.com.").unwrap();
+    assert_eq!(external.ask, Ask::Whole(question, Expected::Address));
 }
 
 #[test]
