@@ -1,6 +1,7 @@
 //! What the kernel says, as a failure.
 
 use std::io;
+use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
@@ -14,15 +15,17 @@ pub(super) fn classify(error: &io::Error) -> Failure {
 /// Classifies what a call of the prober's own got.
 pub(super) fn of(errno: Errno) -> Failure {
     match errno {
-        // Only a local rule gives these to a connect: a firewall, a `prohibit` route, and for
-        // the last one a `blackhole` route. The agent needs no right that it lacks.
+        // A local rule gives these: a firewall, a `prohibit` route, and for the last one a
+        // `blackhole` route. The agent needs no right that it lacks.
         Errno::EPERM | Errno::EACCES | Errno::EINVAL => Failure::Blocked,
         Errno::EMFILE
         | Errno::ENFILE
         | Errno::ENOBUFS
         | Errno::ENOMEM
         | Errno::EADDRNOTAVAIL
-        | Errno::EAFNOSUPPORT => Failure::Local,
+        | Errno::EAFNOSUPPORT
+        // No port is free for a UDP socket.
+        | Errno::EAGAIN => Failure::Local,
         Errno::ECONNREFUSED => Failure::Refused,
         Errno::ECONNRESET | Errno::EPIPE => Failure::Reset,
         Errno::ETIMEDOUT => Failure::Timeout,
@@ -33,6 +36,17 @@ pub(super) fn of(errno: Errno) -> Failure {
         | Errno::ENETDOWN
         | Errno::ENOPROTOOPT => Failure::Unreachable,
         _ => Failure::Other,
+    }
+}
+
+/// Classifies what a TCP connection to `target` got.
+///
+/// Over IPv6 a router's or a target's "administratively prohibited" reads as EACCES, like a
+/// `prohibit` route of one's own, and is far more frequent.
+pub(super) fn of_connect(error: &io::Error, target: SocketAddr) -> Failure {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EACCES) if target.is_ipv6() => Failure::Unreachable,
+        _ => classify(error),
     }
 }
 
@@ -54,6 +68,7 @@ mod tests {
         for (errno, failure) in [
             (Errno::EMFILE, Failure::Local),
             (Errno::EADDRNOTAVAIL, Failure::Local),
+            (Errno::EAGAIN, Failure::Local),
             (Errno::EPERM, Failure::Blocked),
             (Errno::EINVAL, Failure::Blocked),
             (Errno::EHOSTUNREACH, Failure::Unreachable),
@@ -68,5 +83,14 @@ mod tests {
     fn what_somebody_else_said_is_no_local_rule() {
         assert_eq!(of_icmp(Errno::EACCES), Failure::Unreachable);
         assert_eq!(of_icmp(Errno::ECONNREFUSED), Failure::Refused);
+        for (errno, target, failure) in [
+            (Errno::EACCES, "[fd00::1]:1", Failure::Unreachable),
+            (Errno::EACCES, "10.0.0.1:1", Failure::Blocked),
+            (Errno::EPERM, "[fd00::1]:1", Failure::Blocked),
+            (Errno::ECONNREFUSED, "[fd00::1]:1", Failure::Refused),
+        ] {
+            let said = of_connect(&errno.into(), target.parse().unwrap());
+            assert_eq!(said, failure, "{errno:?} {target}");
+        }
     }
 }
