@@ -27,13 +27,17 @@ pub static PROBE: Probe = Probe {
 
 /// What to do where echo requests are not permitted.
 const REMEDY: &str = "open the sysctl net.ipv4.ping_group_range to \"0 2147483647\": in the pod's \
-                      securityContext, and for agents on the host's network on the node";
+                      securityContext, and for agents on the host's network on the node, and \
+                      restart the agent";
 
 /// As much as `ping` sends.
 const PAYLOAD: [u8; 56] = [0; 56];
 
 /// Between two questions whether the sockets still work.
 const CANARY: Duration = Duration::from_secs(30);
+
+/// For each of the few requests of one question.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The sockets, one for each family.
 #[derive(Default)]
@@ -95,13 +99,25 @@ impl Echo {
     /// Asks the machine itself now and then, and opens the sockets anew when it is silent: the
     /// task that receives can end without a word.
     pub async fn watch(&self, mut alive: impl FnMut()) {
+        let mut silent = false;
         loop {
             alive();
             sleep(CANARY).await;
-            if !self.is_open() || self.hears().await {
-                continue;
-            }
-            tracing::warn!("the machine does not answer its own echo requests, opening anew");
+            silent = self.is_open() && self.mend(silent, PATIENCE).await;
+        }
+    }
+
+    /// Tells whether the machine is silent, and opens the sockets anew where it was not: a second
+    /// time would help as little, and cost the requests that are under way.
+    async fn mend(&self, was_silent: bool, patience: Duration) -> bool {
+        if self.hears(patience).await {
+            return false;
+        }
+        if !was_silent {
+            tracing::warn!(
+                remedy = "set the sysctl net.ipv4.icmp_echo_ignore_all to 0 where it is 1",
+                "the machine does not answer its own echo requests, opening anew once"
+            );
             for (socket, family) in [(&self.v4, ICMP::V4), (&self.v6, ICMP::V6)] {
                 match client(family) {
                     Ok(client) => socket.store(Some(client.into())),
@@ -109,11 +125,12 @@ impl Echo {
                 }
             }
         }
+        true
     }
 
-    async fn hears(&self) -> bool {
+    async fn hears(&self, patience: Duration) -> bool {
         for _ in 0..3 {
-            if self.ask(LOCALHOST, Duration::from_secs(1)).await.is_ok() {
+            if self.ask(LOCALHOST, patience).await.is_ok() {
                 return true;
             }
         }

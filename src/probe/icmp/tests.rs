@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
@@ -61,5 +62,25 @@ fn where_it_is_closed_no_target_is_supported_not_even_by_a_raw_socket() {
         let echo = Echo::open();
         assert!(!echo.supports(LOCALHOST));
         assert_eq!(echo.ask(LOCALHOST, Duration::from_secs(5)).await, Err(Failure::Local));
+    });
+}
+
+#[test]
+fn the_sockets_of_a_silent_machine_are_opened_anew_once() {
+    in_network("0 2147483647", || async {
+        let ignore = |all| fs::write("/proc/sys/net/ipv4/icmp_echo_ignore_all", all).unwrap();
+        let echo = Echo::open();
+        let socket = || Arc::as_ptr(&echo.v4.load_full().unwrap());
+        let (first, patience) = (socket(), Duration::from_millis(200));
+        assert!(!echo.mend(false, patience).await);
+        assert_eq!(socket(), first, "it answers");
+        ignore("1");
+        assert!(echo.mend(false, patience).await);
+        let second = socket();
+        assert_ne!(second, first);
+        assert!(echo.mend(true, patience).await);
+        assert_eq!(socket(), second, "it would help no more");
+        ignore("0");
+        assert!(!echo.mend(true, patience).await);
     });
 }
