@@ -68,7 +68,7 @@ static DURATION: Family<4> = Family::histogram(
 
 static SKIPPED: Family<3> = Family::counter(
     "netvitals_probe_skipped_total",
-    "Attempts that were not made.",
+    "Attempts that were not made; denied and capped count targets, once for each new plan.",
     ["node", "vantage", "reason"],
 );
 
@@ -80,7 +80,7 @@ static SUPPORTED: Family<3> = Family::gauge(
 
 static DELAY: Family<2> = Family::histogram(
     "netvitals_probe_schedule_delay_seconds",
-    "Time by which attempts began later than they were due.",
+    "Time by which attempts, those skipped as busy or full included, came later than they were due.",
     ["node", "vantage"],
     &[0.005, 0.02, 0.1, 1.0],
 );
