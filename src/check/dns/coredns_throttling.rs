@@ -59,7 +59,12 @@ pub static THROTTLED: Code = Code {
 const REMEDIES: &[Remedy] = &[
     Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
     Remedy::inspect("kubectl -n {namespace} top pod {name} --containers"),
-    Remedy::fix("kubectl -n {namespace} set resources deployment coredns --limits=cpu=0"),
+    // By name, and no error where the limit comes from elsewhere. `--limits=cpu=0` would set a limit of 0.
+    Remedy::fix(concat!(
+        "kubectl -n {namespace} patch deployment coredns -p ",
+        r#"'{"spec":{"template":{"spec":{"containers":[{"name":"coredns","#,
+        r#""resources":{"limits":{"cpu":null}}}]}}}}'"#,
+    )),
     Remedy::verify(
         "kubectl -n {namespace} get pods -l k8s-app=kube-dns \
                   -o \

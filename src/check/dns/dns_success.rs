@@ -115,7 +115,7 @@ pub static SLOW: Code = Code {
         Remedy::inspect("kubectl -n {namespace} top pods -l k8s-app=kube-dns"),
         Remedy::inspect("kubectl -n {namespace} describe deployment coredns"),
         Remedy::fix(
-            "kubectl -n {namespace} scale deployment coredns --current-replicas=2 --replicas=4",
+            "kubectl -n {namespace} scale deployment coredns --replicas=<more than there are>",
         ),
         Remedy::verify("kubectl -n {namespace} top pods -l k8s-app=kube-dns"),
     ],
