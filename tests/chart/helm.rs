@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 /// The chart.
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/netvitals");
+pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/helm/netvitals");
 
 /// A version of Kubernetes to render for: a Helm 3 that was built by hand has an old one in mind.
 const KUBERNETES: &str = "--kube-version=1.36.3";
@@ -63,8 +63,23 @@ impl Helm {
         namespace: &str,
         values: &[&str],
     ) -> Result<String, String> {
+        self.template_of(CHART, release, namespace, values)
+    }
+
+    /// Renders any chart.
+    ///
+    /// # Errors
+    ///
+    /// Fails with Helm's words.
+    pub(crate) fn template_of(
+        &self,
+        chart: &str,
+        release: &str,
+        namespace: &str,
+        values: &[&str],
+    ) -> Result<String, String> {
         let words =
-            ["template", release, CHART, "--namespace", namespace, "--skip-tests", KUBERNETES];
+            ["template", release, chart, "--namespace", namespace, "--skip-tests", KUBERNETES];
         self.run(&[&words, values].concat())
     }
 

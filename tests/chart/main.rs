@@ -16,6 +16,7 @@ mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use netvitals::watch;
 use serde_json::{Value, json};
@@ -124,6 +125,28 @@ fn bad_values_are_refused_with_words_that_help() {
             let error = refused.err().unwrap_or_else(|| panic!("{} takes {name}", helm.name));
             assert!(error.contains(expected), "{}, {name}: {error}", helm.name);
         }
+    }
+}
+
+#[test]
+fn a_parent_chart_turns_it_on_and_off_by_a_condition() {
+    let parent = tempfile::tempdir().expect("a temporary folder");
+    let dependency = "{name: netvitals, version: '>=0.1.0-0', condition: netvitals.enabled}";
+    let about =
+        format!("apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies: [{dependency}]\n");
+    fs::write(parent.path().join("Chart.yaml"), about).expect("a file can be written");
+    fs::create_dir(parent.path().join("charts")).expect("a folder can be made");
+    symlink(helm::CHART, parent.path().join("charts/netvitals")).expect("a link can be made");
+    let parent = parent.path().to_str().expect("a path of letters");
+    for helm in Helm::every() {
+        let kinds = |values: &[&str]| {
+            let text = helm.template_of(parent, "netvitals", "netvitals", values);
+            kinds(&objects(&text.unwrap_or_else(|error| panic!("{}: {error}", helm.name))))
+        };
+        let on = kinds(&["--set=netvitals.enabled=true"]);
+        assert!(on.contains_key("DaemonSet"), "{}: {on:?}", helm.name);
+        assert_eq!(on, kinds(&[]), "{}", helm.name);
+        assert_eq!(kinds(&["--set=netvitals.enabled=false"]).len(), 0, "{}", helm.name);
     }
 }
 
@@ -339,10 +362,13 @@ fn rules_are_the_shipped_ones_but_for_what_values_say() {
 }
 
 #[test]
-fn dashboards_survive_the_template() {
+fn dashboards_are_the_shipped_ones_with_links_to_the_runbooks() {
+    let text = include_str!("../../dashboards/netvitals-overview.json");
+    let (placeholder, own) =
+        ("https://netvitals.example.com/", "https://netvitals.corp.example.com/");
+    assert!(text.contains(placeholder));
     let shipped: Value =
-        serde_json::from_str(include_str!("../../dashboards/netvitals-overview.json"))
-            .expect("the dashboard is JSON");
+        serde_json::from_str(&text.replace(placeholder, own)).expect("the dashboard is JSON");
     let chart = render(&["--values", EVERYTHING]);
     let map = find(&chart, "ConfigMap", "netvitals-overview");
     assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
@@ -567,6 +593,13 @@ fn the_notes_say_what_is_to_be_done_next() {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!notes(&["--set=hostAgent.enabled=false"]).contains("kubectl label ns"));
+    // Without the flag an upgrade forgets what the installation was given.
+    let both = notes(&["--set=serviceMonitor.enabled=true", "--set=podMonitor.enabled=true"]);
+    for text in [&text, &both] {
+        let mut upgrades = text.lines().filter(|line| line.contains("helm upgrade ")).peekable();
+        assert!(upgrades.peek().is_some(), "{text}");
+        assert!(upgrades.all(|line| line.contains(" --reuse-values")), "{text}");
+    }
     let half = notes(&["--set=serviceMonitor.enabled=true"]);
     assert!(half.contains("Enable both") && !half.contains("Nothing is told"), "{half}");
 }
