@@ -48,6 +48,22 @@ fn the_chart_has_the_version_of_the_program() {
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
 }
 
+#[test]
+fn a_release_is_tested_and_has_the_version_of_its_tag() {
+    let workflow = yaml(".github/workflows/release.yaml");
+    let jobs = workflow["jobs"].as_object().expect("jobs");
+    let steps = jobs["tested"]["steps"].as_array().expect("steps");
+    let run: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+    assert!(run.contains(&"make lint test"), "{run:?}");
+    assert!(run.iter().any(|it| it.contains("GITHUB_REF_NAME") && it.contains("Cargo.toml")));
+    for name in jobs.keys().filter(|name| *name != "tested") {
+        let mut job = name.as_str();
+        while job != "tested" {
+            job = jobs[job]["needs"].as_str().unwrap_or_else(|| panic!("{name} waits for no test"));
+        }
+    }
+}
+
 /// Follows a reference within the schema.
 fn resolved<'a>(schema: &'a Value, part: &'a Value) -> &'a Value {
     match part["$ref"].as_str().and_then(|name| name.strip_prefix('#')) {
