@@ -31,8 +31,15 @@ pub fn write(report: Option<&Report>, stale: Option<Duration>, version: &str) ->
     written.expect("a String takes any text");
     let links =
         [("metrics", "metrics"), ("v1/report", "this report as JSON"), ("livez", "liveness")];
-    // Reports come every few seconds, and a person who waits for one should not have to ask.
-    around("netvitals", "<meta http-equiv=\"refresh\" content=\"15\">", &html, &links, version)
+    // A person who waits for a report should not have to ask; one who reads it should not lose what is open.
+    let head =
+        if report.is_some_and(lists) { "" } else { "<meta http-equiv=\"refresh\" content=\"15\">" };
+    around("netvitals", head, &html, &links, version)
+}
+
+/// Tells whether there is something to read that a reload would close.
+fn lists(report: &Report) -> bool {
+    report.answers.iter().any(|answer| !answer.open.is_empty())
 }
 
 /// Returns the page of a role that judges nothing.
@@ -73,7 +80,11 @@ fn ladder(to: &mut String, report: &Report, stale: Option<Duration>) -> fmt::Res
         Verdict::Unknown => Mark::Unknown,
     };
     writeln!(to, "<p class=\"verdict {}\">{}</p>", class.class(), Text(sentence(report)))?;
-    writeln!(to, "<p>Asked at <time>{}</time>.</p>", json::date(report.at.unix))?;
+    write!(to, "<p>Asked at <time>{}</time>.", json::date(report.at.unix))?;
+    if lists(report) {
+        write!(to, " <a href=\"\">Reload</a> for a newer report: that closes what is open.")?;
+    }
+    writeln!(to, "</p>")?;
     steps(to, report)?;
     for (layer, root) in &report.roots {
         writeln!(
@@ -283,6 +294,20 @@ mod tests {
         assert!(html.contains("role=\"alert\">This report is 45 s old"), "{html}");
         assert!(!write(Some(&report), None, "1").contains("role=\"alert\""));
         assert!(write(None, None, "1").contains("There is no report yet"));
+    }
+
+    #[test]
+    fn the_page_reloads_itself_only_where_that_closes_nothing() {
+        let (healthy, _) = Report::evaluate(&[], &cluster(), &Past::default());
+        for (html, itself) in [
+            (write(None, None, "1"), true),
+            (write(Some(&healthy), None, "1"), true),
+            (page(|| stale("cart")), false),
+        ] {
+            assert_eq!(html.contains("http-equiv=\"refresh\""), itself, "{html}");
+            assert_eq!(html.contains("<details>"), !itself, "{html}");
+            assert_eq!(html.contains("<a href=\"\">Reload</a>"), !itself, "{html}");
+        }
     }
 
     #[test]
