@@ -1,8 +1,10 @@
 //! The shipped rules: names, severities, annotations, expressions, and that each has what it names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::time::Duration;
+use std::{fs, iter};
+
+use netvitals::model::Unknown;
 
 use super::contract;
 use super::rules::{Rules, duration};
@@ -103,6 +105,34 @@ fn every_alert_has_its_runbook_and_no_runbook_is_left_over() {
         files.insert(name);
     }
     assert_eq!(files, names());
+}
+
+/// Returns the next reason; a new one has to be named here.
+const fn next(reason: Unknown) -> Option<Unknown> {
+    Some(match reason {
+        Unknown::AgentTooOld => Unknown::Captured,
+        Unknown::Captured => Unknown::CutOff,
+        Unknown::CutOff => Unknown::Forbidden("Pod"),
+        Unknown::Forbidden(kind) => Unknown::NotListed(kind),
+        Unknown::NotListed(_) => Unknown::Panicked,
+        Unknown::Panicked => Unknown::Stale("Pod"),
+        Unknown::Stale(_) => Unknown::TooFewSamples,
+        Unknown::TooFewSamples => Unknown::TooMany("Pod"),
+        Unknown::TooMany(kind) => Unknown::Undecoded(kind),
+        Unknown::Undecoded(what) => Unknown::Unreadable(what),
+        Unknown::Unreadable(_) => return None,
+    })
+}
+
+#[test]
+fn the_runbook_of_unknown_checks_has_every_reason_and_no_other() {
+    let text = fs::read_to_string("alerts/runbooks/NetvitalsCheckUnknown.md").unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let reasons = iter::successors(Some(Unknown::AgentTooOld), |reason| next(*reason));
+    assert_eq!(
+        rows.collect::<BTreeSet<_>>(),
+        reasons.map(Unknown::as_str).collect::<BTreeSet<_>>()
+    );
 }
 
 /// The part of a promtool test that is read here.

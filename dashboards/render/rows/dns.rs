@@ -71,8 +71,8 @@ fn latency(rules: &Rules) -> [Panel; 3] {
         Panel::heatmap(
             25,
             "Time of an answer",
-            "Answered queries for cluster names by the time that they took. What took 2 s \
-             and more was mostly lost and asked again.",
+            "Answered queries for cluster names by the time that they took. What has no answer \
+             after 2 s is a timeout among the failures, and not in here.",
         )
         .query(&total(&["le"], &buckets), "{{le}}")
         .unit("s")
