@@ -13,6 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use socket2::Type;
 use surge_ping::{Client, Config, ICMP, PingIdentifier, PingSequence, SurgeError};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::{Probe, errno};
@@ -27,14 +28,13 @@ pub static PROBE: Probe = Probe {
 
 /// What to do where echo requests are not permitted.
 const REMEDY: &str = "open the sysctl net.ipv4.ping_group_range to \"0 2147483647\": in the pod's \
-                      securityContext, and for agents on the host's network on the node, and \
-                      restart the agent";
+                      securityContext, and for agents on the host's network on the node";
 
 /// As much as `ping` sends.
 const PAYLOAD: [u8; 56] = [0; 56];
 
-/// Between two questions whether the sockets still work.
-const CANARY: Duration = Duration::from_secs(30);
+/// Between two questions whether the sockets still work, or may be opened now.
+pub(super) const CANARY: Duration = Duration::from_secs(30);
 
 /// For each of the few requests of one question.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -45,6 +45,7 @@ pub struct Echo {
     v4: ArcSwapOption<Client>,
     v6: ArcSwapOption<Client>,
     sequence: AtomicU16,
+    opened: Notify,
 }
 
 impl fmt::Debug for Echo {
@@ -57,13 +58,22 @@ impl Echo {
     /// Opens the sockets, and logs once where they are not permitted.
     pub fn open() -> Self {
         let echo = Self::default();
-        match client(ICMP::V4) {
-            Ok(client) => echo.v4.store(Some(client.into())),
-            Err(error) => tracing::warn!(%error, remedy = REMEDY, "icmp probes are off"),
+        if let Err(error) = echo.try_open() {
+            tracing::warn!(%error, remedy = REMEDY, "icmp probes are off");
         }
-        // The same sysctl opens both; a node without IPv6 has no such targets.
-        echo.v6.store(client(ICMP::V6).ok().map(Into::into));
         echo
+    }
+
+    fn try_open(&self) -> io::Result<()> {
+        self.v4.store(Some(client(ICMP::V4)?.into()));
+        // The same sysctl opens both; a node without IPv6 has no such targets.
+        self.v6.store(client(ICMP::V6).ok().map(Into::into));
+        Ok(())
+    }
+
+    /// Returns once the sockets are permitted that were not.
+    pub async fn opened(&self) {
+        self.opened.notified().await;
     }
 
     /// Tells whether any target can be asked.
@@ -97,13 +107,18 @@ impl Echo {
     }
 
     /// Asks the machine itself now and then, and opens the sockets anew when it is silent: the
-    /// task that receives can end without a word.
+    /// task that receives can end without a word. Where they are not permitted, tries again.
     pub async fn watch(&self, mut alive: impl FnMut()) {
         let mut silent = false;
         loop {
             alive();
             sleep(CANARY).await;
-            silent = self.is_open() && self.mend(silent, PATIENCE).await;
+            if self.is_open() {
+                silent = self.mend(silent, PATIENCE).await;
+            } else if self.try_open().is_ok() {
+                tracing::info!("icmp probes are on");
+                self.opened.notify_one();
+            }
         }
     }
 
@@ -157,4 +172,4 @@ fn client(family: ICMP) -> io::Result<Client> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

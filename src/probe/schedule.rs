@@ -98,6 +98,7 @@ impl Schedule {
                 () = sleep_until(due.max(tick).min(now + IDLE)) => {}
                 Ok(()) = self.conf.changed() => entries = self.plan(entries),
                 Ok(()) = self.plan.changed() => entries = self.plan(entries),
+                () = self.echo.opened() => entries = self.plan(entries),
             }
             let now = Instant::now();
             for entry in entries.iter_mut().filter(|entry| entry.due <= now) {
@@ -111,6 +112,7 @@ impl Schedule {
         let conf = self.conf.borrow_and_update().clone();
         let plan = self.plan.borrow_and_update().clone();
         let made = matrix(&self.scope, &conf, plan.as_deref(), &self.echo);
+        self.tally.echoes(self.echo.is_open());
         for (skip, count) in [(Skip::Denied, made.denied), (Skip::Capped, made.capped)] {
             (0..count).for_each(|_| self.tally.skip(skip));
         }

@@ -101,7 +101,6 @@ pub async fn run(
     let tally = Arc::new(Tally::new(agent.clone()));
     let readings = Arc::new(Readings::new(agent.clone()));
     let echo = Arc::new(Echo::open());
-    tally.echoes(echo.is_open());
     let fetch = Fetch {
         urls: options.cluster_urls,
         agent: agent.clone(),

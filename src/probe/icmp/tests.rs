@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -12,19 +13,27 @@ use super::*;
 /// Runs `test` in a network of its own, whose loopback is up and whose sysctl is `range`.
 ///
 /// Without root there is no such network, and the test says so instead.
-fn in_network<F: Future<Output = ()> + 'static>(range: &'static str, test: fn() -> F) {
+pub(in crate::probe) fn in_network<F: Future<Output = ()> + 'static>(
+    range: &'static str,
+    test: fn() -> F,
+) {
     let run = move || {
         if unshare(CloneFlags::CLONE_NEWNET).is_err() {
             eprintln!("skipped: a network namespace needs root");
             return;
         }
-        fs::write("/proc/sys/net/ipv4/ping_group_range", range).unwrap();
+        permit(range);
         up();
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().build().unwrap().block_on(test());
     };
     // The namespace is the thread's, and goes with it.
     std::thread::spawn(run).join().unwrap();
+}
+
+/// Says which groups may open the sockets, in the network of the thread.
+pub(in crate::probe) fn permit(range: &str) {
+    fs::write("/proc/sys/net/ipv4/ping_group_range", range).unwrap();
 }
 
 /// Sets the first interface up: `RTM_NEWLINK` with `IFF_UP`.
@@ -62,6 +71,26 @@ fn where_it_is_closed_no_target_is_supported_not_even_by_a_raw_socket() {
         let echo = Echo::open();
         assert!(!echo.supports(LOCALHOST));
         assert_eq!(echo.ask(LOCALHOST, Duration::from_secs(5)).await, Err(Failure::Local));
+    });
+}
+
+#[test]
+fn where_it_is_opened_later_the_next_look_opens_the_sockets() {
+    in_network("1 0", || async {
+        tokio::time::pause();
+        let echo = Echo::open();
+        let looks = Cell::new(0);
+        let watch = echo.watch(|| {
+            looks.set(looks.get() + 1);
+            if looks.get() == 3 {
+                permit("0 2147483647");
+            }
+        });
+        tokio::select! {
+            () = watch => {}
+            () = echo.opened() => {}
+        }
+        assert!(looks.get() > 2 && echo.is_open(), "after {} looks", looks.get());
     });
 }
 

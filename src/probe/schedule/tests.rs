@@ -9,6 +9,8 @@ use super::*;
 use crate::model::{Agent, NodeTarget, Vantage, Window};
 use crate::page::{Format, write};
 use crate::probe::allowed::Allowed;
+use crate::probe::icmp::CANARY;
+use crate::probe::icmp::tests::{in_network, permit};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -23,6 +25,10 @@ struct Bench {
 
 /// Runs a schedule whose intervals are all short.
 fn bench(nameserver: Option<SocketAddr>) -> Bench {
+    bench_with(nameserver, Arc::default())
+}
+
+fn bench_with(nameserver: Option<SocketAddr>, echo: Arc<Echo>) -> Bench {
     let short = Duration::from_millis(20);
     let scope = Scope {
         vantage: Vantage::Pod,
@@ -46,7 +52,7 @@ fn bench(nameserver: Option<SocketAddr>) -> Bench {
         plan: plan_seen,
         board: board.clone(),
         tally: tally.clone(),
-        echo: Arc::default(),
+        echo,
         uptime,
         task: Task::new("probes"),
         refused: (0, 0),
@@ -125,6 +131,22 @@ async fn a_target_that_is_still_being_tried_is_skipped_and_counted() {
     let busy = r#"netvitals_probe_skipped_total{node="n1",vantage="pod",reason="busy"}"#;
     bench.counted(busy, 3.0).await;
     assert_eq!(bench.peer().unwrap().attempts, 0, "the first one is under way");
+}
+
+#[test]
+fn echoes_begin_once_they_are_permitted() {
+    in_network("1 0", || async {
+        tokio::time::pause();
+        let echo = Arc::new(Echo::open());
+        let bench = bench_with(None, echo.clone());
+        bench.plan.send_replace(plan(&["127.0.0.1:1".parse().unwrap()]));
+        bench.counted(ATTEMPTS, 1.0).await;
+        permit("0 2147483647");
+        timeout(CANARY + SOON, echo.watch(|| {})).await.unwrap_err();
+        bench.counted(&ATTEMPTS.replace("tcp", "icmp"), 1.0).await;
+        let supported = r#"netvitals_probe_supported{node="n1",vantage="pod",probe="icmp"}"#;
+        bench.counted(supported, 1.0).await;
+    });
 }
 
 #[tokio::test]
