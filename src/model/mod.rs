@@ -37,7 +37,7 @@ pub use lag::{LAG_BOUNDS, Lag, Lagging};
 pub use mismatch::{Mismatch, Mismatches, gets_traffic, port_number};
 pub use name::{Key, Name, Object};
 pub use namespace::Namespace;
-pub use network_policy::{Expression, NetworkPolicy, Operator, Selector};
+pub use network_policy::{Effect, Expression, NetworkPolicy, Operator, Selector};
 pub use node::{Node, Ready, Status};
 pub use observation::{
     Agent, Answers, Captured, Cpu, Dns, DnsPath, DnsQuery, DnsRow, Observation, ProbeKind, Reached,

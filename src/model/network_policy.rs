@@ -9,10 +9,23 @@ pub struct NetworkPolicy {
     pub labels: Labels,
     /// `spec.podSelector`.
     pub selector: Selector,
-    /// It applies to ingress, and no ingress rule allows everything from everywhere.
-    pub restricts_ingress: bool,
-    /// It applies to egress, and no egress rule allows everything to everywhere.
-    pub restricts_egress: bool,
+    /// What it does to what its pods get.
+    pub ingress: Effect,
+    /// What it does to what its pods send.
+    pub egress: Effect,
+}
+
+/// What a NetworkPolicy does in one direction. Policies add up: what one of them lets through is
+/// let through, whatever the others say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Effect {
+    /// It does not apply.
+    #[default]
+    Absent,
+    /// One of its rules allows everything.
+    Opens,
+    /// It applies, and no rule of it allows everything.
+    Restricts,
 }
 
 /// A `LabelSelector`; unlike a Service's, an empty one matches everything.

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::field::{Text, or_default};
 use super::object::{Metadata, Object, Watched};
-use crate::model::{Expression, Labels, Name, NetworkPolicy, Operator, Selector};
+use crate::model::{Effect, Expression, Labels, Name, NetworkPolicy, Operator, Selector};
 
 #[derive(Deserialize)]
 pub(crate) struct Wire<'a> {
@@ -75,11 +75,15 @@ impl From<Wire<'_>> for NetworkPolicy {
             Some(types) if !types.is_empty() => types.iter().any(|one| **one == *direction),
             _ => otherwise,
         };
-        let open = |rules: &[Rule]| rules.iter().any(Rule::is_open);
+        let effect = |applies: bool, rules: &[Rule]| match applies {
+            false => Effect::Absent,
+            true if rules.iter().any(Rule::is_open) => Effect::Opens,
+            true => Effect::Restricts,
+        };
         Self {
             labels: metadata.labels.unwrap_or_default(),
-            restricts_ingress: applies("Ingress", true) && !open(&ingress),
-            restricts_egress: applies("Egress", !egress.is_empty()) && !open(&egress),
+            ingress: effect(applies("Ingress", true), &ingress),
+            egress: effect(applies("Egress", !egress.is_empty()), &egress),
             selector: spec.pod_selector.into(),
         }
     }
@@ -128,25 +132,28 @@ mod tests {
             }"#,
         );
         // As the API reads it: every pod, and nothing may come in.
-        assert_eq!(empty, NetworkPolicy { restricts_ingress: true, ..NetworkPolicy::default() });
+        let restricts = NetworkPolicy { ingress: Effect::Restricts, ..NetworkPolicy::default() };
+        assert_eq!(empty, restricts);
     }
 
     #[test]
     fn a_direction_is_restricted_unless_a_rule_allows_everything() {
+        use Effect::{Absent, Opens, Restricts};
         for (spec, ingress, egress) in [
-            (r#"{ "policyTypes": ["Ingress"] }"#, true, false),
-            (r#"{ "policyTypes": ["Egress"] }"#, false, true),
-            (r#"{ "policyTypes": ["Ingress", "Egress"] }"#, true, true),
-            (r#"{ "policyTypes": ["Ingress"], "ingress": [{}] }"#, false, false),
-            (r#"{ "ingress": [{ "ports": [] }] }"#, false, false),
-            (r#"{ "ingress": [{ "ports": [{ "port": 80 }] }] }"#, true, false),
-            (r#"{ "ingress": [{ "from": [{ "podSelector": {} }] }, {}] }"#, false, false),
-            (r#"{ "egress": [{ "to": [{ "ipBlock": {} }] }] }"#, true, true),
-            (r#"{ "egress": [{ "to": [] }] }"#, true, false),
+            (r#"{ "policyTypes": ["Ingress"] }"#, Restricts, Absent),
+            (r#"{ "policyTypes": ["Egress"] }"#, Absent, Restricts),
+            (r#"{ "policyTypes": ["Ingress", "Egress"] }"#, Restricts, Restricts),
+            (r#"{ "policyTypes": ["Ingress"], "ingress": [{}] }"#, Opens, Absent),
+            (r#"{ "policyTypes": ["Egress"], "egress": [{}] }"#, Absent, Opens),
+            (r#"{ "policyTypes": ["Egress"], "ingress": [{}] }"#, Absent, Restricts),
+            (r#"{ "ingress": [{ "ports": [] }] }"#, Opens, Absent),
+            (r#"{ "ingress": [{ "ports": [{ "port": 80 }] }] }"#, Restricts, Absent),
+            (r#"{ "ingress": [{ "from": [{ "podSelector": {} }] }, {}] }"#, Opens, Absent),
+            (r#"{ "egress": [{ "to": [{ "ipBlock": {} }] }] }"#, Restricts, Restricts),
+            (r#"{ "egress": [{ "to": [] }] }"#, Restricts, Opens),
         ] {
             let policy: NetworkPolicy = read(&format!(r#"{{ "spec": {spec} }}"#));
-            let restricts = (policy.restricts_ingress, policy.restricts_egress);
-            assert_eq!(restricts, (ingress, egress), "{spec}");
+            assert_eq!((policy.ingress, policy.egress), (ingress, egress), "{spec}");
         }
     }
 

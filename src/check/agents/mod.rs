@@ -18,8 +18,8 @@ use self::roster::Roster;
 use super::{Check, Code, Finding, Layer, Output};
 use crate::family::Family;
 use crate::model::{
-    Agent, Cluster, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod, Skipped,
-    Unanswered, Vantage,
+    Agent, Cluster, Effect, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod,
+    Skipped, Unanswered, Vantage,
 };
 
 /// Compares the agents that there should be with those that speak.
@@ -219,7 +219,8 @@ fn silent(cluster: &Cluster, roster: &Roster, out: &mut Output) {
     }
 }
 
-/// Finds policies of others that make agents see what workloads do not.
+/// Finds policies of others that make agents see what workloads do not, unless another policy for
+/// the same pods lets through what they keep away.
 fn restricted(cluster: &Cluster, out: &mut Output) {
     let namespace = &cluster.settings().namespace;
     let policies = match cluster.read::<NetworkPolicy>() {
@@ -240,25 +241,56 @@ fn restricted(cluster: &Cluster, out: &mut Output) {
         let name = labels.get(NAME);
         name.is_some_and(|name| **name == *"netvitals" || names.contains(name))
     };
+    let policies: Vec<(&Key, &NetworkPolicy)> = policies.collect();
+    let mut restricted: BTreeMap<&Key, Restricted> = BTreeMap::new();
     // A policy does nothing to a pod on the node's own network.
-    let own = pods.iter().filter(|pod| !pod.host_network && is_own(&pod.labels));
-    let own: Vec<&Labels> = own.map(|pod| &pod.labels).collect();
-    for (key, policy) in policies {
-        let direction = match (policy.restricts_ingress, policy.restricts_egress) {
-            (true, true) => "ingress and egress",
-            (true, false) => "ingress",
-            (false, true) => "egress",
-            (false, false) => continue,
+    for pod in pods.iter().filter(|pod| !pod.host_network && is_own(&pod.labels)) {
+        let selecting = policies.iter().filter(|(_, it)| it.selector.matches(&pod.labels));
+        let selecting: Vec<&(&Key, &NetworkPolicy)> = selecting.collect();
+        // The chart's own let through what netvitals needs.
+        let is_open = |effect: fn(&NetworkPolicy) -> Effect| {
+            selecting.iter().any(|(_, it)| match effect(it) {
+                Effect::Absent => false,
+                Effect::Opens => true,
+                Effect::Restricts => is_own(&it.labels),
+            })
         };
-        let selected = own.iter().filter(|labels| policy.selector.matches(labels)).count();
-        if selected == 0 || is_own(&policy.labels) {
-            continue;
+        // What others send to the cluster role changes nothing of what agents see.
+        let ingress = roster::agent(cluster, pod).is_some() && !is_open(|it| it.ingress);
+        let egress = !is_open(|it| it.egress);
+        for (key, policy) in selecting {
+            let ingress = ingress && policy.ingress == Effect::Restricts;
+            let egress = egress && policy.egress == Effect::Restricts;
+            if ingress || egress {
+                restricted.entry(key).or_default().add(ingress, egress);
+            }
         }
-        let message = format!(
-            "it restricts {direction} of {selected} of netvitals' own pods: look at its rules"
-        );
+    }
+    for (key, Restricted { ingress, egress, pods }) in restricted {
+        let directions = [("ingress", ingress), ("egress", egress)];
+        let directions: Vec<&str> =
+            directions.into_iter().filter(|(_, is)| *is).map(|(direction, _)| direction).collect();
+        let direction = directions.join(" and ");
+        let message =
+            format!("it restricts {direction} of {pods} of netvitals' own pods: look at its rules");
         let subject = Object { kind: NetworkPolicy::KIND, key: key.clone() };
         out.finding(Finding { code: &RESTRICTED_BY_POLICY, subject, node: None, message });
+    }
+}
+
+/// What a policy keeps from netvitals' own pods, and no other policy lets through.
+#[derive(Default)]
+struct Restricted {
+    ingress: bool,
+    egress: bool,
+    pods: usize,
+}
+
+impl Restricted {
+    fn add(&mut self, ingress: bool, egress: bool) {
+        self.ingress |= ingress;
+        self.egress |= egress;
+        self.pods += 1;
     }
 }
 

@@ -1,8 +1,8 @@
 use super::CHECK;
 use crate::fixtures::{Answer, answer, at, cluster};
 use crate::model::{
-    Cluster, Event, Expression, Key, Labels, Namespace, NetworkPolicy, Node, Observation, Operator,
-    Pod, Selector, Settings, Skipped, Unknown, Vantage,
+    Cluster, Effect, Event, Expression, Key, Labels, Namespace, NetworkPolicy, Node, Observation,
+    Operator, Pod, Selector, Settings, Skipped, Unknown, Vantage,
 };
 
 /// Nodes with a ready agent of each vantage, of which nobody has spoken yet.
@@ -168,9 +168,13 @@ fn unlisted_pods_are_a_gap_and_no_node_lacks_an_agent() {
 }
 
 fn policy(facts: Cluster, change: impl FnOnce(&mut NetworkPolicy)) -> Cluster {
-    let mut policy = NetworkPolicy { restricts_ingress: true, ..NetworkPolicy::default() };
+    named_policy(facts, "deny", change)
+}
+
+fn named_policy(facts: Cluster, name: &str, change: impl FnOnce(&mut NetworkPolicy)) -> Cluster {
+    let mut policy = NetworkPolicy { ingress: Effect::Restricts, ..NetworkPolicy::default() };
     change(&mut policy);
-    facts.with(Event::Put(Key::new("netvitals", "deny"), policy))
+    facts.with(Event::Put(Key::new("netvitals", name), policy))
 }
 
 #[test]
@@ -179,15 +183,15 @@ fn a_policy_of_others_that_restricts_own_pods_is_found() {
     type Change = Box<dyn Fn(&mut NetworkPolicy)>;
     let cases: [(Change, Option<&str>); 6] = [
         (Box::new(|_| {}), Some("ingress")),
-        (Box::new(|it| it.restricts_egress = true), Some("ingress and egress")),
+        (Box::new(|it| it.egress = Effect::Restricts), Some("ingress and egress")),
         (
             Box::new(|it| {
-                it.restricts_egress = true;
-                it.restricts_ingress = false;
+                it.egress = Effect::Restricts;
+                it.ingress = Effect::Opens;
             }),
             Some("egress"),
         ),
-        (Box::new(|it| it.restricts_ingress = false), None),
+        (Box::new(|it| it.ingress = Effect::Absent), None),
         (Box::new(move |it| it.labels = own.clone()), None),
         (
             Box::new(|it| {
@@ -209,6 +213,57 @@ fn a_policy_of_others_that_restricts_own_pods_is_found() {
             )
         });
         assert_eq!(findings, expected.into_iter().collect::<Vec<_>>(), "case {at}");
+    }
+}
+
+#[test]
+fn policies_add_up_so_that_one_that_allows_everything_lifts_what_others_restrict() {
+    let (all, none) = (Selector::default(), Effect::Absent);
+    let role = |role: &str| {
+        let labels = [("app.kubernetes.io/component", role)].into();
+        Selector { labels, ..Selector::default() }
+    };
+    let own = || Labels::from([("app.kubernetes.io/name", "netvitals")]);
+    let other = Labels::default;
+    let (opens, restricts) = (Effect::Opens, Effect::Restricts);
+    // A policy of others that restricts both directions of all pods, and this one.
+    for (labels, selector, ingress, egress, left) in [
+        (other(), &all, opens, opens, None),
+        (other(), &all, opens, none, Some("egress of 2")),
+        // The cluster role answers whoever asks, which is not what agents see.
+        (other(), &all, none, opens, Some("ingress of 1")),
+        (other(), &role("agent"), opens, opens, Some("egress of 1")),
+        (other(), &role("cluster"), opens, opens, Some("ingress and egress of 1")),
+        // As the chart makes them; what is its own needs no open rule.
+        (own(), &role("agent"), restricts, none, Some("egress of 2")),
+        (own(), &all, restricts, restricts, None),
+    ] {
+        let component = |pod: &mut Pod, role: &str| {
+            let labels =
+                [("app.kubernetes.io/name", "netvitals"), ("app.kubernetes.io/component", role)];
+            pod.labels = labels.into();
+        };
+        let facts = cluster().node("n1");
+        let facts =
+            facts.own_pod("netvitals/netvitals-agent-n1", "n1", |it| component(it, "agent"));
+        let facts = facts.own_pod("netvitals/netvitals-cluster-1", "n1", |it| {
+            component(it, "cluster");
+            it.daemon_set = None;
+        });
+        let facts = policy(facts, |it| it.egress = restricts);
+        let facts = named_policy(facts, "another", |it| {
+            (it.labels, it.selector) = (labels, selector.clone());
+            (it.ingress, it.egress) = (ingress, egress);
+        });
+        let found = ask(&facts).findings.into_iter().filter(|it| it.contains("restricts"));
+        let expected = left.map(|left| {
+            format!(
+                "agents.restricted_by_policy NetworkPolicy netvitals/deny: it restricts {left} \
+                 of netvitals' own pods: look at its rules"
+            )
+        });
+        let case = format!("{selector:?} {ingress:?} {egress:?}");
+        assert_eq!(found.collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>(), "{case}");
     }
 }
 
