@@ -134,7 +134,7 @@ impl Puller {
                 sent.map_err(|_| io::Error::other("the owner is gone"))?;
             }
             let interval = self.interval.max(Duration::from_secs(1) * due.len() as u32 / RATE);
-            for (whom, at) in due.iter_mut().filter(|(_, at)| **at <= now) {
+            for (whom, at) in in_turn(&mut due, now) {
                 // No queue: who cannot be asked now is asked at the next look.
                 let Ok(permit) = in_flight.clone().try_acquire_owned() else { break };
                 *at = now + interval.mul_f64(0.9 + 0.2 * fastrand::f64());
@@ -192,6 +192,14 @@ async fn observation(address: SocketAddr) -> Result<Observation, (&'static str, 
 /// Returns the reason, and the error for the log.
 fn told(failed: Failed) -> (&'static str, String) {
     (failed.as_str(), failed.to_string())
+}
+
+/// Returns those who are due, who waits longest first: in the order of names, those that answer
+/// nothing and hold what others wait for would come first at every look.
+fn in_turn(due: &mut BTreeMap<Whom, Instant>, now: Instant) -> Vec<(&Whom, &mut Instant)> {
+    let mut turns: Vec<_> = due.iter_mut().filter(|(_, at)| **at <= now).collect();
+    turns.sort_by_key(|(_, at)| **at);
+    turns
 }
 
 /// Brings `due` up to date, and returns the agents that are no longer there.
@@ -274,6 +282,29 @@ mod tests {
         assert_eq!(seen, ["liar/host 1", "n1/pod 1"]);
         roster.store(Arc::default());
         while next(&mut inbox).await != "n1/pod departed" {}
+    }
+
+    #[test]
+    fn all_are_asked_about_equally_often_whatever_their_names() {
+        let names = ["a", "b", "c", "d", "z"];
+        let mut now = Instant::now();
+        let mut due: BTreeMap<Whom, Instant> =
+            names.map(|name| (Whom::Pod(agent(name)), now)).into();
+        let mut asked: BTreeMap<Whom, usize> = BTreeMap::new();
+        // There is room for two at each look, and all are due again at the next.
+        for _ in 0..10 {
+            for (whom, at) in in_turn(&mut due, now).into_iter().take(2) {
+                *at = now + LOOK;
+                *asked.entry(whom.clone()).or_default() += 1;
+            }
+            now += LOOK;
+        }
+        // Names decide only between those that wait equally long.
+        assert_eq!(asked.len(), names.len());
+        assert!(asked.values().all(|times| (3..=5).contains(times)), "{asked:?}");
+        let later = now + LOOK;
+        due.insert(Whom::Named("early".into()), later);
+        assert!(in_turn(&mut due, now).iter().all(|(_, at)| **at <= now));
     }
 
     #[tokio::test]
