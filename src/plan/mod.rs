@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{
-    Agent, Cluster, DnsPlan, EndpointSlice, ExpectedPlan, Fact, Key, Kind, Name, Namespace, Node,
-    NodeTarget, Plan, Pod, PodPlan, ReplicaPlan, Service, ServicePlan, Uid, Vantage,
+    Agent, Cluster, DnsPlan, EndpointPlan, EndpointSlice, ExpectedPlan, Fact, Key, Kind, Name,
+    Namespace, Node, NodeTarget, Plan, Pod, PodPlan, ReplicaPlan, Service, ServicePlan, Uid,
+    Vantage,
 };
 
-use ring::Rings;
+use ring::{Rings, hash, mix};
 pub use roster::{Contact, roster};
 
 /// The namespace whose uid is the cluster's identity.
@@ -39,7 +40,16 @@ pub struct Book {
     peers: Share,
     nodes: Share,
     dns: Option<Dns>,
-    services: Vec<ServicePlan>,
+    services: Vec<Spread>,
+}
+
+/// A Service, before an agent's share of the endpoints is chosen.
+#[derive(Clone, Debug)]
+struct Spread {
+    plan: ServicePlan,
+    /// A number for each endpoint that looks random, made once: the agents' own Service has an
+    /// endpoint on every node, and every agent asks for its share.
+    places: Vec<u64>,
 }
 
 /// Targets of which each agent has its share.
@@ -91,11 +101,12 @@ impl Book {
             let target = contacts.get(&host).map_or_else(kubelet, |contact| contact.address);
             Some((key.name.clone(), target))
         });
+        let services = targets::services(cluster).into_iter();
         Self {
             peers: Share::new(&salt, peers),
             nodes: Share::new(&salt, nodes),
             dns: targets::dns(cluster),
-            services: targets::services(cluster),
+            services: services.map(|plan| Spread::new(&salt, plan)).collect(),
         }
     }
 
@@ -105,7 +116,7 @@ impl Book {
             dns: self.dns.as_ref().map(|dns| self.dns_for(agent, dns)),
             peers: self.peers.of(agent),
             nodes: self.nodes.of(agent),
-            services: self.services.iter().map(|it| self.service_for(agent, it)).collect(),
+            services: self.services.iter().map(|it| it.of(agent)).collect(),
             dns_pods: self.dns_pods(agent),
         }
     }
@@ -122,23 +133,40 @@ impl Book {
         }
     }
 
-    /// Chooses endpoints on other nodes first, different ones for each agent.
-    fn service_for(&self, agent: &Agent, service: &ServicePlan) -> ServicePlan {
-        let mut endpoints = service.endpoints.clone();
-        endpoints.sort_by_cached_key(|endpoint| {
-            let here = endpoint.node.as_ref() == Some(&agent.node);
-            let address = endpoint.address.to_string();
-            (here, self.peers.rings.salted([&agent.node, &address]), address)
-        });
-        endpoints.truncate(ENDPOINTS);
-        ServicePlan { endpoints, ..service.clone() }
-    }
-
     fn dns_pods(&self, agent: &Agent) -> Vec<PodPlan> {
         let Some(dns) = &self.dns else { return Vec::new() };
         let here = dns.replicas.iter().filter(|(_, it)| it.replica.node == agent.node);
         let group = |uid| dns.groups.get(uid).unwrap_or(uid).clone();
         here.map(|(uid, it)| PodPlan { pod: it.replica.pod.clone(), uid: group(uid) }).collect()
+    }
+}
+
+impl Spread {
+    fn new(salt: &Uid, plan: ServicePlan) -> Self {
+        let salt = salt.to_string();
+        let place = |endpoint: &EndpointPlan| hash(&[&salt, &endpoint.address.to_string()]);
+        Self { places: plan.endpoints.iter().map(place).collect(), plan }
+    }
+
+    /// Chooses endpoints on other nodes first, different ones for each agent.
+    fn of(&self, agent: &Agent) -> ServicePlan {
+        let ServicePlan { service, port, addresses, endpoints } = &self.plan;
+        let own = hash(&[&agent.node]);
+        let rank = |(at, (endpoint, place)): (usize, (&EndpointPlan, &u64))| {
+            (endpoint.node.as_ref() == Some(&agent.node), mix(own ^ place), at)
+        };
+        let mut ranks: Vec<_> = endpoints.iter().zip(&self.places).enumerate().map(rank).collect();
+        if ranks.len() > ENDPOINTS {
+            ranks.select_nth_unstable(ENDPOINTS);
+            ranks.truncate(ENDPOINTS);
+        }
+        ranks.sort_unstable();
+        ServicePlan {
+            service: service.clone(),
+            port: *port,
+            addresses: addresses.clone(),
+            endpoints: ranks.into_iter().map(|(.., at)| endpoints[at].clone()).collect(),
+        }
     }
 }
 

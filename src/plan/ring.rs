@@ -71,11 +71,6 @@ impl Rings {
         self.rings.is_empty()
             || self.rings.iter().enumerate().filter_map(first_on).any(|node| node == observer)
     }
-
-    /// Returns a number that looks random, the same for the same `parts`.
-    pub(super) fn salted(&self, parts: [&str; 2]) -> u64 {
-        hash(&[&self.salt, parts[0], parts[1]])
-    }
 }
 
 fn place(salt: &str, ring: usize, node: &str) -> u64 {
@@ -84,13 +79,18 @@ fn place(salt: &str, ring: usize, node: &str) -> u64 {
 
 /// FNV-1a with a final mix: the same in every build and on every machine, which the standard
 /// library does not promise of its own.
-fn hash(parts: &[&str]) -> u64 {
+pub(super) fn hash(parts: &[&str]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in parts {
         for byte in part.bytes().chain([0xff]) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
+    mix(hash)
+}
+
+/// Spreads the difference of two numbers over all bits.
+pub(super) fn mix(mut hash: u64) -> u64 {
     hash ^= hash >> 32;
     hash = hash.wrapping_mul(0xd6e8_feb8_6659_fd93);
     hash ^ (hash >> 32)

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -231,6 +232,44 @@ fn the_api_and_the_own_service_are_probed_beside_their_endpoints() {
     assert_eq!(api.endpoints[0].address, SocketAddr::from(([10, 99, 0, 1], 6443)));
     let own: Vec<&str> = services[1].endpoints.iter().filter_map(|it| it.node.as_deref()).collect();
     assert_eq!((own.len(), own[2]), (3, "n1"), "the own node comes last");
+}
+
+#[test]
+fn of_many_endpoints_each_agent_gets_a_few_of_its_own_and_all_are_looked_at() {
+    for nodes in [3, 5, 64, 300_u16] {
+        let agents: Vec<Agent> = (0..nodes)
+            .map(|at| Agent { node: format!("n{at:03}").as_str().into(), vantage: Vantage::Pod })
+            .collect();
+        let mut endpoints: Vec<EndpointPlan> = (0..nodes)
+            .zip(&agents)
+            .map(|(at, agent)| {
+                let [high, low] = at.to_be_bytes();
+                let address = SocketAddr::from(([10, 244, high, low], 12350));
+                EndpointPlan { node: Some(agent.node.clone()), address }
+            })
+            .collect();
+        let spread = |endpoints: &[EndpointPlan]| {
+            let endpoints = endpoints.to_vec();
+            Spread::new(&"a-uid".into(), ServicePlan { endpoints, ..ServicePlan::default() })
+        };
+        let forth = spread(&endpoints);
+        endpoints.reverse();
+        let back = spread(&endpoints);
+        let mut looks: BTreeMap<Name, usize> = BTreeMap::new();
+        for agent in &agents {
+            let chosen = forth.of(agent).endpoints;
+            assert_eq!(chosen, back.of(agent).endpoints, "the order of the endpoints is no matter");
+            let names: BTreeSet<Name> = chosen.iter().filter_map(|it| it.node.clone()).collect();
+            assert_eq!(names.len(), ENDPOINTS.min(nodes.into()), "{nodes} nodes");
+            let own = chosen.iter().position(|it| it.node.as_ref() == Some(&agent.node));
+            let last = (usize::from(nodes) <= ENDPOINTS).then_some(usize::from(nodes) - 1);
+            assert_eq!(own, last, "{nodes} nodes: the own one only where others are too few");
+            names.into_iter().for_each(|name| *looks.entry(name).or_default() += 1);
+        }
+        // As by chance: four on average, and of 300 about five with none.
+        assert!(looks.len() >= usize::from(nodes) * 95 / 100, "{nodes}: {} seen", looks.len());
+        assert!(looks.values().all(|looks| *looks <= 4 * ENDPOINTS), "{nodes} nodes: {looks:?}");
+    }
 }
 
 #[test]
