@@ -217,6 +217,8 @@ pub struct Reached {
     pub port: Option<u16>,
     /// What came of it.
     pub attempts: Window,
+    /// Whether it has ever answered this agent; absent when the agent is too old to say.
+    pub worked: Option<bool>,
 }
 
 /// What is probed: a class and never an address, so that series stay few.

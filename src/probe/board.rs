@@ -22,6 +22,8 @@ struct Line {
     window: Sliding,
     /// What came of the newest attempt that says anything.
     newest: Option<Result<(), Failure>>,
+    /// Whether any attempt so far was answered; who refuses answers, too.
+    worked: bool,
 }
 
 /// What is read off the board.
@@ -54,7 +56,7 @@ impl Board {
                 Row::Reach { .. } | Row::Canary { .. } => self.reach_window,
             };
             let line = old.remove(&key);
-            let new = || Line { window: Sliding::new(length, now), newest: None };
+            let new = || Line { window: Sliding::new(length, now), newest: None, worked: false };
             lines.insert(key, line.unwrap_or_else(new));
         }
     }
@@ -69,6 +71,7 @@ impl Board {
         let key = (job.row.clone(), job.address);
         if let Some(line) = self.lock().get_mut(&key) {
             line.window.count(outcome, now);
+            line.worked |= matches!(outcome, Ok(_) | Err(Failure::Refused));
             if !matches!(job.row, Row::Answer { .. }) || is_answer(outcome) {
                 line.newest = Some(outcome.map(|_| ()));
             }
@@ -78,7 +81,7 @@ impl Board {
     /// Returns what is known now; lines that differ only by their address are added up.
     pub fn read(&self, now: Duration) -> Reading {
         let mut reading = Reading::default();
-        let mut windows: BTreeMap<Row, Window> = BTreeMap::new();
+        let mut windows: BTreeMap<Row, (Window, bool)> = BTreeMap::new();
         for ((row, _), line) in &*self.lock() {
             match row {
                 Row::Canary { probe: ProbeKind::Tcp } => {
@@ -101,18 +104,22 @@ impl Board {
                     });
                 }
                 Row::Dns { .. } | Row::Reach { .. } => {
-                    windows.entry(row.clone()).or_default().add(&line.window.read(now));
+                    let (window, worked) = windows.entry(row.clone()).or_default();
+                    window.add(&line.window.read(now));
+                    *worked |= line.worked;
                 }
             }
         }
-        for (row, window) in windows {
+        for (row, (attempts, worked)) in windows {
             match row {
                 Row::Dns { path, query, protocol, replica } => {
-                    reading.rows.push(DnsRow { path, query, protocol, replica, queries: window });
+                    let queries = attempts;
+                    reading.rows.push(DnsRow { path, query, protocol, replica, queries });
                 }
                 Row::Reach { target, probe, node, service, port } => {
-                    let attempts = window;
-                    reading.reach.push(Reached { target, probe, node, service, port, attempts });
+                    let worked = Some(worked);
+                    let reached = Reached { target, probe, node, service, port, attempts, worked };
+                    reading.reach.push(reached);
                 }
                 Row::Answer { .. } | Row::Canary { .. } => {}
             }
@@ -200,6 +207,17 @@ mod tests {
         let reach = board.read(Duration::ZERO).reach;
         assert_eq!(reach.len(), 1);
         assert_eq!((reach[0].attempts.attempts, reach[0].attempts.failures), (2, 1));
+    }
+
+    #[test]
+    fn a_target_has_worked_once_it_answered_however_long_ago() {
+        let n1 = peer("n1", "10.0.0.1:1");
+        let board = board(std::slice::from_ref(&n1));
+        let worked = |now| board.read(now).reach[0].worked;
+        board.count(&n1, Err(Failure::Timeout), Duration::ZERO);
+        assert_eq!(worked(Duration::ZERO), Some(false));
+        board.count(&n1, Err(Failure::Refused), Duration::ZERO);
+        assert_eq!(worked(10 * MINUTE), Some(true));
     }
 
     #[test]

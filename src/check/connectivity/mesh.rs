@@ -31,7 +31,7 @@ pub(super) struct Judgement {
 }
 
 impl Mesh {
-    /// Reads what the agents of one vantage say of one class of targets.
+    /// Reads what the agents of one vantage say of one class of targets, but for those to leave out.
     ///
     /// # Errors
     ///
@@ -42,6 +42,7 @@ impl Mesh {
         out: &mut Output,
         vantage: Vantage,
         target: Target,
+        left_out: &BTreeSet<Name>,
     ) -> Result<Self, Unanswered> {
         let (roster, judged) = (Roster::of(cluster), Judged::of(cluster));
         let (mut mesh, mut heard, mut why) = (Self::default(), 0, Unknown::Stale("agents"));
@@ -60,14 +61,10 @@ impl Mesh {
                 None => Unknown::AgentTooOld,
                 Some(_) if observation.captured.is_some_and(|by| by.tcp) => Unknown::Captured,
                 Some(reach) => {
-                    let rows = reach.iter().filter(|row| {
-                        (row.target, row.probe) == (target, ProbeKind::Tcp)
-                            && row
-                                .node
-                                .as_ref()
-                                .is_some_and(|it| *it != agent.node && judged.is_target(it))
+                    let others = connections(reach, target).filter(|(node, _)| {
+                        **node != agent.node && judged.is_target(node) && !left_out.contains(*node)
                     });
-                    mesh.0.insert(agent.node.clone(), failing(rows));
+                    mesh.0.insert(agent.node.clone(), failing(others));
                     continue;
                 }
             };
@@ -85,7 +82,7 @@ impl Mesh {
         if 2 * heard < speakers || (heard == 1 && speakers > 1) {
             return Err(Unknown::Stale("agents").into());
         }
-        if mesh.0.values().all(BTreeMap::is_empty) {
+        if mesh.0.values().all(BTreeMap::is_empty) && left_out.is_empty() {
             let others = match target {
                 Target::Node => places(cluster),
                 _ => roster.agents().filter(|agent| agent.vantage == vantage).count(),
@@ -170,18 +167,51 @@ fn places(cluster: &Cluster) -> usize {
     nodes.filter(|(_, node)| node.runs_agents()).count()
 }
 
+/// Returns the nodes that no agent of a vantage has ever reached on a class of targets: the site
+/// may not allow it, which is no outage.
+pub(super) fn never_worked(
+    cluster: &Cluster,
+    vantage: Vantage,
+    target: Target,
+) -> Result<BTreeSet<Name>, Unanswered> {
+    let roster = Roster::of(cluster);
+    let (mut tried, mut worked) = (BTreeSet::new(), BTreeSet::new());
+    for (agent, observation) in cluster.observations()? {
+        if agent.vantage != vantage || !roster.speaks(agent) {
+            continue;
+        }
+        for (node, row) in connections(observation.reach.iter().flatten(), target) {
+            // An agent that cannot say so is taken to have reached it.
+            if row.worked != Some(false) {
+                worked.insert(node);
+            } else if row.attempts.attempts >= ENOUGH {
+                tried.insert(node);
+            }
+        }
+    }
+    Ok(tried.difference(&worked).map(|node| (*node).clone()).collect())
+}
+
+/// Returns what came of the connections to a class of targets, by the node that is meant.
+fn connections<'a>(
+    reach: impl IntoIterator<Item = &'a Reached>,
+    target: Target,
+) -> impl Iterator<Item = (&'a Name, &'a Reached)> {
+    let of_class =
+        reach.into_iter().filter(move |row| (row.target, row.probe) == (target, ProbeKind::Tcp));
+    of_class.filter_map(|row| Some((row.node.as_ref()?, row)))
+}
+
 /// Returns for each target whether half of the attempts or more failed, where there are enough.
-fn failing<'a>(rows: impl Iterator<Item = &'a Reached>) -> BTreeMap<Name, bool> {
+fn failing<'a>(rows: impl Iterator<Item = (&'a Name, &'a Reached)>) -> BTreeMap<Name, bool> {
     let mut windows: BTreeMap<&Name, Window> = BTreeMap::new();
-    for row in rows {
+    for (node, row) in rows {
         let mut window = row.attempts;
         // Who refuses is there, and so is the path.
         if window.mostly == Some(Failure::Refused) {
             window.failures = 0;
         }
-        if let Some(node) = &row.node {
-            windows.entry(node).or_default().add(&window);
-        }
+        windows.entry(node).or_default().add(&window);
     }
     let enough = windows.into_iter().filter(|(_, window)| window.attempts >= ENOUGH);
     enough.map(|(node, window)| (node.clone(), 2 * window.failures >= window.attempts)).collect()

@@ -1,18 +1,26 @@
 //! Do nodes reach each other on their own addresses?
 //!
-//! Everything between nodes, pods' traffic among it, goes over this path. Connections are tried
-//! to each node's kubelet; one that is refused proves the path as well as one that is accepted.
-//! Agents on the nodes' own network say it best; without them those on the pod network do.
+//! Everything between nodes, pods' traffic among it, goes over this path. Agents on the nodes' own
+//! network say it best: they connect to each other's port. Without them those on the pod network
+//! connect to each node's kubelet. One that is refused proves the path as well as one that is
+//! accepted.
+//!
+//! Many sites allow neither, by design: a node that nobody has ever reached is a note, and alarms
+//! only once it has worked.
 //!
 //! It reads observations, and of the API only who is young, leaving or gone: an outage of the API
 //! must not blind it. Left out: paths that one observer alone sees fail.
 
-use super::mesh::{Judgement, Mesh};
-use super::{Words, code, tell};
+use std::collections::BTreeSet;
+
+use super::mesh::{Judgement, Mesh, never_worked};
+use super::{Words, code, list, tell};
 use crate::check::agents::roster::Roster;
-use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
 use crate::family::Family;
-use crate::model::{Cluster, Fact, Node, Skipped, Target, Unanswered, Vantage};
+use crate::model::{
+    Cluster, Fact, Key, Name, Namespace, Node, Object, Skipped, Target, Unanswered, Vantage,
+};
 
 /// Judges connections to nodes.
 pub static CHECK: Check = Check {
@@ -22,7 +30,7 @@ pub static CHECK: Check = Check {
     needs: &[],
     wants: &[Node::KIND],
     families: &[OBSERVERS.desc(), FAILING.desc()],
-    codes: &[&UNREACHABLE, &ONE_WAY, &NOBODY_LEFT],
+    codes: &[&UNREACHABLE, &ONE_WAY, &NOBODY_LEFT, &NEVER_WORKED],
     run,
 };
 
@@ -88,6 +96,24 @@ pub static NOBODY_LEFT: Code = code(
     ],
 );
 
+/// Nobody has ever reached a node: the site may not allow it.
+pub static NEVER_WORKED: Code = code(
+    "node_reachability.never_worked",
+    Severity::Info,
+    "Agents have never reached a node on its own address, so nothing is said of it: a firewall may \
+     not let them.",
+    &[
+        Remedy { step: Step::Inspect, command: "on one node: nc -vz <address of another> 12351" },
+        Remedy { step: Step::Inspect, command: "on each node: nft list ruleset" },
+        Remedy {
+            step: Step::Fix,
+            command: "allow TCP between nodes to port 12351 of host agents, and from pods to port \
+                      10250 where there are none",
+        },
+        Remedy { step: Step::Verify, command: "on one node: nc -vz <address of another> 12351" },
+    ],
+);
+
 static WORDS: Words = Words {
     observers: &OBSERVERS,
     failing: &FAILING,
@@ -105,19 +131,36 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if let Err(why) = cluster.read::<Node>() {
         out.gap("nodes", why);
     }
-    let judgement = judge(cluster, out)?;
+    let (judgement, never) = judge(cluster, out)?;
     tell(cluster, out, &judgement, &WORDS, |_| {
         "look at whether the node runs, then at its firewall and routes".to_owned()
     });
+    if !never.is_empty() {
+        let key = Key::new("", settings.namespace.clone());
+        out.finding(Finding {
+            code: &NEVER_WORKED,
+            subject: Object { kind: Namespace::KIND, key },
+            node: None,
+            message: format!(
+                "no agent has ever reached {}: look at whether the firewall shall let them",
+                list(&never)
+            ),
+        });
+    }
     Ok(())
 }
 
-/// Says which nodes are not reached on their own addresses.
-pub(super) fn judge(cluster: &Cluster, out: &mut Output) -> Result<Judgement, Unanswered> {
+/// Says which nodes are not reached on their own addresses, and which never were.
+pub(super) fn judge(
+    cluster: &Cluster,
+    out: &mut Output,
+) -> Result<(Judgement, BTreeSet<Name>), Unanswered> {
     let roster = Roster::of(cluster);
     let has_host_agents = cluster.observations()?.any(|(agent, said)| {
         agent.vantage == Vantage::Host && said.reach.is_some() && roster.speaks(agent)
     });
     let vantage = if has_host_agents { Vantage::Host } else { Vantage::Pod };
-    Ok(Mesh::of(cluster, out, vantage, Target::Node)?.judge())
+    let never = never_worked(cluster, vantage, Target::Node)?;
+    let judgement = Mesh::of(cluster, out, vantage, Target::Node, &never)?.judge();
+    Ok((judgement, never))
 }

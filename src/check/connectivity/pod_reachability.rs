@@ -8,6 +8,8 @@
 //! gone: an outage of the API must not blind it. Left out: echo requests, which many sites drop by
 //! design and which are only a hint; pods on the same node, which no overlay lies between.
 
+use std::collections::BTreeSet;
+
 use super::mesh::Mesh;
 use super::{Words, code, node_reachability, tell};
 use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
@@ -123,9 +125,11 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if let Err(why) = cluster.read::<Node>() {
         out.gap("nodes", why);
     }
-    let judgement = Mesh::of(cluster, out, Vantage::Pod, Target::PeerPod)?.judge();
+    let all = BTreeSet::new();
+    let judgement = Mesh::of(cluster, out, Vantage::Pod, Target::PeerPod, &all)?.judge();
     // Its gaps are told by its own check.
     let nodes = node_reachability::judge(cluster, &mut Output::default()).ok();
+    let nodes = nodes.map(|(judgement, _)| judgement);
     tell(cluster, out, &judgement, &WORDS, |node| {
         let observers = nodes.as_ref().and_then(|nodes| nodes.observers.get(node));
         match observers.map(|observers| observers.agree()) {

@@ -3,7 +3,8 @@ use crate::check::cni::node_network_ready;
 use crate::check::{Check, agents};
 use crate::fixtures::{answer, at, attempts, cluster, reaching};
 use crate::model::{
-    Captured, Cluster, Node, Observation, ProbeKind, Skipped, Target, Unanswered, Unknown, Vantage,
+    Captured, Cluster, Node, Observation, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
+    Vantage,
 };
 use crate::report::{Past, Report};
 
@@ -81,6 +82,43 @@ fn an_isolated_node_is_named_by_both_checks() {
 fn without_host_agents_those_on_the_pod_network_look_at_nodes() {
     let facts = three().mesh((Vantage::Pod, Target::Node), &NODES, isolated);
     assert_eq!(answer(&node_reachability::CHECK, &facts).findings.len(), 1);
+}
+
+/// Each of three says of each other one whether it ever answered; all attempts at n2 fail.
+fn remembering(worked: impl Fn(&str, &str) -> Option<bool>) -> Cluster {
+    NODES.iter().fold(three(), |facts, from| {
+        let others = NODES.iter().filter(|to| *to != from);
+        let rows = others.map(|to| {
+            let row = attempts(Target::Node, to, if *to == "n2" { 12 } else { 0 });
+            Reached { worked: worked(from, to), ..row }
+        });
+        facts.says(from, Vantage::Host, reaching(rows.collect()))
+    })
+}
+
+#[test]
+fn a_node_alarms_once_it_has_worked_for_anybody() {
+    let unreachable = "node_reachability.unreachable Node n2: 2 of 2 observers do not reach it: \
+                       look at whether the node runs, then at its firewall and routes";
+    let never = "node_reachability.never_worked Namespace netvitals: no agent has ever reached \
+                 n2: look at whether the firewall shall let them";
+    type Worked = fn(&str, &str) -> Option<bool>;
+    let cases: [(Worked, &str); 4] = [
+        (|_, to| Some(to != "n2"), never),
+        (|from, to| Some(to != "n2" || from == "n3"), unreachable),
+        (|_, _| Some(true), unreachable),
+        (|_, _| None, unreachable),
+    ];
+    for (worked, expected) in cases {
+        let answer = answer(&node_reachability::CHECK, &remembering(worked));
+        assert_eq!((answer.result, answer.findings), (Ok(()), vec![expected.to_owned()]));
+    }
+    let nobody = answer(&node_reachability::CHECK, &remembering(|_, _| Some(false)));
+    assert_eq!(
+        (nobody.result, nobody.findings),
+        (Ok(()), vec![never.replace("reached n2:", "reached n1, n2, n3:")])
+    );
+    assert_eq!(nobody.samples, [""; 0]);
 }
 
 #[test]
