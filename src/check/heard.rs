@@ -1,11 +1,11 @@
 //! Which agents can be believed, and what they say.
 
 use super::Output;
-use super::agents::roster::Roster;
+use super::agents::roster::{Judged, Roster};
 use crate::model::{Captured, Cluster, Name, Observation, Skipped, Unanswered, Unknown, Vantage};
 
 /// Returns one group of what each agent on the pod network says, with its node; those that
-/// cannot be believed leave a gap.
+/// cannot be believed leave a gap, those on nodes that are young or leaving none.
 ///
 /// # Errors
 ///
@@ -20,10 +20,16 @@ pub(super) fn heard<'a, T>(
     if settings.agents.is_none() && settings.named_agents == 0 {
         return Err(Skipped::NotConfigured.into());
     }
-    let roster = Roster::of(cluster);
+    let (roster, judged) = (Roster::of(cluster), Judged::of(cluster));
     let (mut believed, mut speaking, mut why) = (Vec::new(), 0, Unknown::Stale("agents"));
+    let mut unsettled = 0;
     for (agent, observation) in cluster.observations()? {
         if agent.vantage != Vantage::Pod || !roster.speaks(agent) {
+            continue;
+        }
+        // What is still being set up on a young node fails there, and nothing is wrong.
+        if !judged.is_settled(&agent.node) {
+            unsettled += 1;
             continue;
         }
         speaking += 1;
@@ -37,6 +43,9 @@ pub(super) fn heard<'a, T>(
         };
         out.gap("agents", why);
     }
+    if speaking == 0 && unsettled > 0 {
+        return Err(Skipped::NotApplicable.into());
+    }
     // Whoever hears less than half of all is itself cut off, and so is what it hears.
     if 2 * speaking < roster.speakers(&[Vantage::Pod]).len() {
         return Err(Unknown::Stale("agents").into());
@@ -48,7 +57,7 @@ pub(super) fn heard<'a, T>(
 mod tests {
     use super::*;
     use crate::fixtures::{at, cluster};
-    use crate::model::Dns;
+    use crate::model::{Dns, Node};
 
     fn nodes(facts: &Cluster) -> Result<Vec<String>, Unanswered> {
         let mut out = Output::default();
@@ -68,6 +77,17 @@ mod tests {
     fn most_have_to_speak_and_whoever_hears_fewer_is_cut_off() {
         assert_eq!(nodes(&speaking(&["a", "b"])).unwrap(), ["a", "b"]);
         assert_eq!(nodes(&speaking(&["a"])), Err(Unknown::Stale("agents").into()));
+    }
+
+    #[test]
+    fn young_nodes_are_left_out_without_a_gap() {
+        let young = |node: &mut Node| node.created = Some(at(0).unix);
+        let facts = |count: usize| {
+            let all = speaking(&["a", "b", "c"]);
+            ["a", "b", "c"].iter().take(count).fold(all, |facts, node| facts.node_with(node, young))
+        };
+        assert_eq!(nodes(&facts(1)).unwrap(), ["b", "c"]);
+        assert_eq!(nodes(&facts(3)), Err(Skipped::NotApplicable.into()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Unknown {
     CutOff,
     /// The API refuses to list the kind.
     Forbidden(&'static str),
+    /// What the configuration names is not in the cluster.
+    NotFound(&'static str),
     /// The first list of the kind has not ended.
     NotListed(&'static str),
     /// The check has a bug.
@@ -76,6 +78,7 @@ impl Unknown {
             Self::Captured => "captured",
             Self::CutOff => "cut_off",
             Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
             Self::NotListed(_) => "not_listed",
             Self::Panicked => "panicked",
             Self::Stale(_) => "stale",
@@ -102,6 +105,9 @@ impl fmt::Display for Unknown {
             ),
             Self::Forbidden(kind) => {
                 write!(f, "{kind} is forbidden: grant list and watch in the ClusterRole")
+            }
+            Self::NotFound(what) => {
+                write!(f, "{what} is not in the cluster: correct the configuration")
             }
             Self::NotListed(kind) => write!(f, "{kind} is not listed yet: wait, then read the log"),
             Self::Panicked => f.write_str("the check panicked: report the message in the log"),

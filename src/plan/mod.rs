@@ -59,12 +59,20 @@ struct Share {
     addresses: BTreeMap<Name, SocketAddr>,
 }
 
+/// A pod behind the DNS Service.
+#[derive(Clone, Debug)]
+struct DnsReplica {
+    uid: Uid,
+    ready: bool,
+    plan: ReplicaPlan,
+}
+
 /// The cluster's DNS, before an agent's share of the replicas is chosen.
 #[derive(Clone, Debug)]
 struct Dns {
     service: Key,
     addresses: Vec<SocketAddr>,
-    replicas: Vec<(Uid, ReplicaPlan)>,
+    replicas: Vec<DnsReplica>,
     /// What the control groups of replicas are named by, where that is not their uid.
     groups: BTreeMap<Uid, Uid>,
     expected: Vec<ExpectedPlan>,
@@ -122,22 +130,23 @@ impl Book {
     }
 
     fn dns_for(&self, agent: &Agent, dns: &Dns) -> DnsPlan {
-        let observes = |(uid, _): &&(Uid, ReplicaPlan)| {
-            self.peers.rings.observes(&agent.node, &uid.to_string())
+        // A Service sends nothing to who is not ready, and that it does not answer is no loss.
+        let observes = |it: &&DnsReplica| {
+            it.ready && self.peers.rings.observes(&agent.node, &it.uid.to_string())
         };
         DnsPlan {
             service: dns.service.clone(),
             addresses: dns.addresses.clone(),
-            replicas: dns.replicas.iter().filter(observes).map(|(_, it)| it.clone()).collect(),
+            replicas: dns.replicas.iter().filter(observes).map(|it| it.plan.clone()).collect(),
             expected: dns.expected.clone(),
         }
     }
 
     fn dns_pods(&self, agent: &Agent) -> Vec<PodPlan> {
         let Some(dns) = &self.dns else { return Vec::new() };
-        let here = dns.replicas.iter().filter(|(_, it)| it.replica.node == agent.node);
+        let here = dns.replicas.iter().filter(|it| it.plan.replica.node == agent.node);
         let group = |uid| dns.groups.get(uid).unwrap_or(uid).clone();
-        here.map(|(uid, it)| PodPlan { pod: it.replica.pod.clone(), uid: group(uid) }).collect()
+        here.map(|it| PodPlan { pod: it.plan.replica.pod.clone(), uid: group(&it.uid) }).collect()
     }
 }
 

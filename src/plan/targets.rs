@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Dns, first};
+use super::{Dns, DnsReplica, first};
 use crate::model::{
     Cluster, Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Pod, Protocol,
-    Replica, ReplicaPlan, Service, ServicePlan, ServicePort, Uid,
+    Replica, ReplicaPlan, Service, ServicePlan, ServicePort,
 };
 
 /// Replicas have to know a Service that is this old.
@@ -26,23 +26,24 @@ pub(super) fn dns(cluster: &Cluster) -> Option<Dns> {
     let service = cluster.last_known::<Service>()?.get(key)?;
     let port = service.ports.iter().find(|port| port.protocol == Protocol::Udp)?;
     let replicas = endpoints(cluster, key, port).filter(|(endpoint, _)| !endpoint.terminating);
-    let mut replicas: Vec<(Uid, ReplicaPlan)> = replicas
+    let mut replicas: Vec<DnsReplica> = replicas
         .filter_map(|(endpoint, address)| {
             let pod = endpoint.pod.as_ref()?;
             let replica = Replica {
                 pod: Key { namespace: key.namespace.clone(), name: pod.name.clone() },
                 node: endpoint.node.clone().unwrap_or_default(),
             };
-            Some((pod.uid.clone(), ReplicaPlan { replica, address }))
+            let plan = ReplicaPlan { replica, address };
+            Some(DnsReplica { uid: pod.uid.clone(), ready: endpoint.ready, plan })
         })
         .collect();
     // In a dual-stack cluster a replica has an endpoint in each family: one of them is enough.
-    replicas.sort_by(|(one, a), (other, b)| (one, a.address).cmp(&(other, b.address)));
-    replicas.dedup_by(|(one, _), (other, _)| one == other);
+    replicas.sort_by(|a, b| (&a.uid, a.plan.address).cmp(&(&b.uid, b.plan.address)));
+    replicas.dedup_by(|one, other| one.uid == other.uid);
     let pods = cluster.last_known::<Pod>();
-    let group = |(uid, it): &(Uid, ReplicaPlan)| {
-        let pod = pods?.get(&it.replica.pod).filter(|pod| pod.uid == *uid)?;
-        Some((uid.clone(), pod.config_hash.as_deref()?.clone()))
+    let group = |it: &DnsReplica| {
+        let pod = pods?.get(&it.plan.replica.pod).filter(|pod| pod.uid == it.uid)?;
+        Some((it.uid.clone(), pod.config_hash.as_deref()?.clone()))
     };
     Some(Dns {
         groups: replicas.iter().filter_map(group).collect(),

@@ -66,6 +66,16 @@ impl Facts {
     }
 
     fn slice(self, key: &str, port: u16, endpoints: &[(&str, [u8; 4])]) -> Self {
+        self.slice_with(key, port, endpoints, |_| {})
+    }
+
+    fn slice_with(
+        self,
+        key: &str,
+        port: u16,
+        endpoints: &[(&str, [u8; 4])],
+        change: impl Fn(&mut Endpoint),
+    ) -> Self {
         let (namespace, name) = key.split_once('/').unwrap();
         let protocol = if port == 53 { Protocol::Udp } else { Protocol::Tcp };
         let endpoint = |(node, address): &(&str, [u8; 4])| Endpoint {
@@ -79,13 +89,14 @@ impl Facts {
             serving: true,
             terminating: false,
         };
-        let slice = EndpointSlice {
+        let mut slice = EndpointSlice {
             service: Some(name.into()),
             managed: true,
             family: Some(IpFamily::V4),
             ports: vec![EndpointPort { name: Name::default(), port: Some(port), protocol }],
             endpoints: endpoints.iter().map(endpoint).collect(),
         };
+        slice.endpoints.iter_mut().for_each(change);
         self.put(Key::new(namespace, name), slice)
     }
 
@@ -193,6 +204,23 @@ fn the_dns_service_its_replicas_and_the_newest_services_are_asked_for() {
     let here = facts.book().plan(&Agent { node: "n2".into(), vantage: Vantage::Host }).dns_pods;
     assert_eq!(here[0].uid, "uid-kube-dns-n2".into());
     assert_eq!(here.len(), 1);
+}
+
+#[test]
+fn a_replica_that_is_not_ready_is_not_asked_and_its_control_group_is_read() {
+    let replicas = [("n2", [10, 244, 12, 9]), ("n3", [10, 244, 13, 9])];
+    let unready = |it: &mut Endpoint| it.ready = it.node.as_deref() != Some("n3");
+    let facts = three().service("kube-system/kube-dns", [10, 96, 0, 10], 53, 0).slice_with(
+        "kube-system/kube-dns",
+        53,
+        &replicas,
+        unready,
+    );
+    let asked = facts.plan("n1").dns.unwrap().replicas;
+    let asked: Vec<&str> = asked.iter().map(|it| &*it.replica.pod.name).collect();
+    assert_eq!(asked, ["kube-dns-n2"]);
+    let host = Agent { node: "n3".into(), vantage: Vantage::Host };
+    assert_eq!(facts.book().plan(&host).dns_pods.len(), 1);
 }
 
 #[test]

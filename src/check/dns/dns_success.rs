@@ -12,7 +12,7 @@ mod replicas;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::said::{ENOUGH, Said, fails, is_slow, mostly, said, service};
+use super::said::{ENOUGH, Said, fails, is_slow, is_there, mostly, said, service};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::family::Family;
 use crate::model::{
@@ -26,7 +26,7 @@ pub static CHECK: Check = Check {
     layer: Layer::Dns,
     question: "Do the cluster's own names resolve from where workloads live?",
     needs: &[],
-    wants: &[],
+    wants: &[Service::KIND],
     families: &[
         RATIO.desc(),
         NODE_RATIO.desc(),
@@ -135,6 +135,9 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         }
         total.add(&headline);
         by_node.insert(it.node, headline);
+    }
+    if let Err(why) = is_there(cluster) {
+        out.gap("replicas", why);
     }
     replicas::judge(&said, out);
     match total.attempts {

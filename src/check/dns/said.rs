@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::check::Output;
 use crate::check::heard::heard;
 use crate::model::{
-    Cluster, Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Observation, Protocol, Unanswered,
-    Window,
+    Cluster, Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Observation, Protocol, Service,
+    Unanswered, Unknown, Window,
 };
 
 /// Fewer attempts than this say nothing.
@@ -58,6 +58,18 @@ impl Said<'_> {
 pub(super) fn service(cluster: &Cluster, said: &[Said<'_>]) -> Key {
     let told = said.iter().find_map(|it| it.dns.service.as_ref());
     told.unwrap_or_else(|| &cluster.settings().dns_service).clone()
+}
+
+/// Looks whether the DNS Service that this role was told of exists; replicas of another are seen
+/// by nobody.
+pub(super) fn is_there(cluster: &Cluster) -> Result<(), Unknown> {
+    let key = &cluster.settings().dns_service;
+    match cluster.read::<Service>() {
+        Ok(services) if services.get(key).is_none() => {
+            Err(Unknown::NotFound("the Service that dns_service names"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether more than a tenth of enough attempts failed.

@@ -212,9 +212,19 @@ fn silent_agents_few_queries_and_no_queries_are_told_apart() {
     assert_eq!(result(host), Err(Unknown::Stale("agents").into()));
 }
 
+const DNS: &str = "kube-system/kube-dns";
+
+#[test]
+fn without_the_service_of_dns_the_replicas_are_a_gap() {
+    let why = Unknown::NotFound("the Service that dns_service names").into();
+    let gaps = |facts: Cluster| ask(&facts.agent("a", 30, 0)).gaps;
+    assert_eq!(gaps(cluster()), [("replicas", why)]);
+    assert_eq!(gaps(cluster().service(DNS)), []);
+}
+
 #[test]
 fn an_old_agent_among_new_ones_is_a_gap() {
-    let answer = ask(&cluster().agent("a", 30, 0).old_agent("b"));
+    let answer = ask(&cluster().service(DNS).agent("a", 30, 0).old_agent("b"));
     assert_eq!(answer.result, Ok(()));
     assert_eq!(answer.gaps, [("agents", Unknown::AgentTooOld.into())]);
 }
@@ -225,7 +235,7 @@ fn a_captured_agent_is_left_out() {
         captured: Some(Captured { dns: true, tcp: false }),
         ..asks([row(DnsPath::Resolver, 30, 30)])
     };
-    let answer = ask(&cluster().agent("a", 30, 0).hears("b", captured.clone()));
+    let answer = ask(&cluster().service(DNS).agent("a", 30, 0).hears("b", captured.clone()));
     assert_eq!(answer.findings, [""; 0]);
     assert_eq!(answer.gaps, [("agents", Unknown::Captured.into())]);
     assert_eq!(ask(&cluster().hears("b", captured)).result, Err(Unknown::Captured.into()));
