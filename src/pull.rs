@@ -20,7 +20,6 @@ use crate::family::{Desc, Family, Rows};
 use crate::http::get::{Failed, get};
 use crate::http::lookup::Lookup;
 use crate::model::{Agent, Change, Observation};
-use crate::plan::Contact;
 
 /// The families of pulling.
 pub static FAMILIES: &[Desc] = &[PULLS.desc(), FAILURES.desc()];
@@ -49,8 +48,8 @@ const MOST: usize = 256 * 1024;
 /// At most this many questions a second.
 const RATE: u32 = 500;
 
-/// Who is to be asked, by who they are.
-pub type Roster = BTreeMap<Agent, Contact>;
+/// Where to ask, by who is to be asked.
+pub type Roster = BTreeMap<Agent, SocketAddr>;
 
 /// Counts of questions, each reason from 0 on; clones share them.
 #[derive(Clone, Debug)]
@@ -140,7 +139,7 @@ impl Puller {
                 *at = now + interval.mul_f64(0.9 + 0.2 * fastrand::f64());
                 let (puller, whom) = (self.clone(), whom.clone());
                 let address = match &whom {
-                    Whom::Pod(agent) => roster.get(agent).map(|contact| contact.address),
+                    Whom::Pod(agent) => roster.get(agent).copied(),
                     Whom::Named(_) => None,
                 };
                 asking.spawn(async move {
@@ -273,8 +272,7 @@ mod tests {
         let answer = r#"{"version": "1", "agent": {"node": "liar", "vantage": "host"}}"#;
         let (address, _server) = serve(answer).await;
         let (puller, mut inbox) = puller(vec![address.to_string()]);
-        let contact = Contact { uid: "u1".into(), address };
-        puller.roster.store(Arc::new([(agent("n1"), contact)].into()));
+        puller.roster.store(Arc::new([(agent("n1"), address)].into()));
         let roster = puller.roster.clone();
         let _running = AbortOnDropHandle::new(tokio::spawn(puller.run(|| {})));
         let mut seen = [next(&mut inbox).await, next(&mut inbox).await];

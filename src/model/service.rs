@@ -27,8 +27,6 @@ pub struct Service {
     pub families: Vec<IpFamily>,
     /// `spec.publishNotReadyAddresses`.
     pub publishes_not_ready: bool,
-    /// `spec.internalTrafficPolicy: Local`: a node without an endpoint drops, by design.
-    pub local_only: bool,
 }
 
 /// One of `spec.ports`.

@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 use ring::{Rings, hash, mix};
-pub use roster::{Contact, roster};
+pub use roster::roster;
 
 /// The namespace whose uid is the cluster's identity.
 const SYSTEM: &str = "kube-system";
@@ -99,14 +99,14 @@ impl Book {
         let agents = contacts.iter().filter(|(agent, _)| agent.vantage == Vantage::Pod);
         let peers = agents
             .filter(|(agent, _)| is_target(&agent.node))
-            .map(|(agent, contact)| (agent.node.clone(), contact.address));
+            .map(|(agent, address)| (agent.node.clone(), *address));
         let nodes = nodes.into_iter().flat_map(|all| all.iter()).filter_map(|(key, node)| {
             let address = *node.addresses.first().filter(|_| is_target(&key.name))?;
             // The host's agent rather than the kubelet, which logs every connection that says
             // nothing; that nobody listens would be an answer too.
             let host = Agent { node: key.name.clone(), vantage: Vantage::Host };
             let kubelet = || SocketAddr::new(address, node.kubelet_port.unwrap_or(KUBELET));
-            let target = contacts.get(&host).map_or_else(kubelet, |contact| contact.address);
+            let target = contacts.get(&host).copied().unwrap_or_else(kubelet);
             Some((key.name.clone(), target))
         });
         let services = targets::services(cluster).into_iter();

@@ -4,24 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::first;
-use crate::model::{Agent, Cluster, Name, Pod, Protocol, Uid, Vantage};
+use crate::model::{Agent, Cluster, Name, Pod, Protocol, Vantage};
 
 /// The name of the container port on which netvitals answers.
 const PORT: &str = "http";
 
-/// Where an agent answers.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Contact {
-    /// The pod's uid: another pod's answers are another's.
-    pub uid: Uid,
-    /// Where.
-    pub address: SocketAddr,
-}
-
-/// Returns the agents that run as pods of the own DaemonSets, as they were last seen.
+/// Returns the agents that run as pods of the own DaemonSets, as they were last seen, and where
+/// they answer.
 ///
 /// Only those are asked: a report cannot be forged by posting one.
-pub fn roster(cluster: &Cluster) -> BTreeMap<Agent, Contact> {
+pub fn roster(cluster: &Cluster) -> BTreeMap<Agent, SocketAddr> {
     let settings = cluster.settings();
     let vantage = |daemon_set: &Name| {
         if settings.agents.as_ref() == Some(daemon_set) {
@@ -32,7 +24,7 @@ pub fn roster(cluster: &Cluster) -> BTreeMap<Agent, Contact> {
             None
         }
     };
-    let mut roster: BTreeMap<Agent, (bool, Contact)> = BTreeMap::new();
+    let mut roster: BTreeMap<Agent, (bool, SocketAddr)> = BTreeMap::new();
     let pods = cluster.last_known::<Pod>().into_iter();
     for (key, pod) in pods.flat_map(|pods| pods.last_known_namespace(&settings.namespace)) {
         debug_assert_eq!(key.namespace, settings.namespace);
@@ -43,13 +35,13 @@ pub fn roster(cluster: &Cluster) -> BTreeMap<Agent, Contact> {
         let Some(port) = pod.ports.number(PORT, Protocol::Tcp).filter(|_| !pod.ended) else {
             continue;
         };
-        let contact = Contact { uid: pod.uid.clone(), address: SocketAddr::new(address, port) };
+        let address = SocketAddr::new(address, port);
         let agent = Agent { node: node.clone(), vantage };
         // While a DaemonSet rolls there are two for a moment: the one that stays counts.
-        let known = roster.entry(agent).or_insert_with(|| (pod.terminating, contact.clone()));
+        let known = roster.entry(agent).or_insert_with(|| (pod.terminating, address));
         if known.0 && !pod.terminating {
-            *known = (false, contact);
+            *known = (false, address);
         }
     }
-    roster.into_iter().map(|(agent, (_, contact))| (agent, contact)).collect()
+    roster.into_iter().map(|(agent, (_, address))| (agent, address)).collect()
 }

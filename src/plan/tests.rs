@@ -156,14 +156,11 @@ fn leaving_young_and_virtual_nodes_are_nobodys_target() {
 fn while_an_agent_is_replaced_the_one_that_stays_is_the_contact() {
     let roster = |facts: &Facts| roster(facts.0.cluster());
     let n1 = Agent { node: "n1".into(), vantage: Vantage::Pod };
-    let old = |pod: &mut Pod| {
-        pod.terminating = true;
-        pod.uid = "old".into();
-    };
+    let old = |pod: &mut Pod| pod.terminating = true;
     let both = three().agent("n1", 99, old);
-    assert_eq!(roster(&both)[&n1].address, SocketAddr::from(([10, 244, 11, 2], 12350)));
+    assert_eq!(roster(&both)[&n1], SocketAddr::from(([10, 244, 11, 2], 12350)));
     let only = Facts::new().agent("n1", 99, old);
-    assert_eq!(roster(&only)[&n1].uid, "old".into());
+    assert_eq!(roster(&only)[&n1], SocketAddr::from(([10, 244, 99, 2], 12350)));
     let ended = Facts::new().agent("n1", 99, |pod| pod.ended = true);
     assert!(roster(&ended).is_empty());
 }

@@ -34,8 +34,6 @@ struct Spec<'a> {
     #[serde(borrow)]
     ports: Option<Vec<Port<'a>>>,
     publish_not_ready_addresses: Option<bool>,
-    #[serde(borrow)]
-    internal_traffic_policy: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +72,6 @@ impl From<Wire<'_>> for Service {
             ports: spec.ports.into_iter().flatten().filter_map(port).collect(),
             families: spec.ip_families.iter().flatten().filter_map(|text| family(text)).collect(),
             publishes_not_ready: spec.publish_not_ready_addresses.unwrap_or_default(),
-            local_only: spec.internal_traffic_policy.as_deref() == Some("Local"),
         }
     }
 }
@@ -117,7 +114,7 @@ mod tests {
                 "spec": { "type": "ClusterIP", "selector": {}, "clusterIP": "None",
                     "clusterIPs": ["None"], "ipFamilies": ["IPv4"],
                     "ports": [{ "name": "a", "port": 1, "protocol": "TCP", "targetPort": 1 }],
-                    "publishNotReadyAddresses": true, "internalTrafficPolicy": "Local" }
+                    "publishNotReadyAddresses": true }
             }"#,
         );
         assert_eq!(empty, Service { routed: true, ..Service::default() });
@@ -131,7 +128,7 @@ mod tests {
                 "spec": { "type": "ClusterIP", "selector": { "app": "cart" },
                     "clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7", "fd00::7"],
                     "ipFamilies": ["IPv4", "IPv6"], "publishNotReadyAddresses": true,
-                    "internalTrafficPolicy": "Local", "ports": [
+                    "ports": [
                         { "name": "web", "port": 80, "protocol": "TCP", "targetPort": "http" },
                         { "name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353 },
                         { "port": 9 },
@@ -158,7 +155,6 @@ mod tests {
             ],
             families: vec![IpFamily::V4, IpFamily::V6],
             publishes_not_ready: true,
-            local_only: true,
         };
         assert_eq!(service, expected);
     }

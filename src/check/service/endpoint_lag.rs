@@ -63,7 +63,7 @@ pub static LAGGING: Code = Code {
     ],
 };
 
-/// A watch that went silent is found out after 45 s: until then it would look like this.
+/// A watch that went silent is opened anew after 35 s: until then it would look like this.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {

@@ -64,7 +64,7 @@ pub static ORPHAN: Code = Code {
 };
 
 const fn code(id: &'static str, explain: &'static str) -> Code {
-    // The controller needs a moment, and a watch that went silent is found out after 45 s:
+    // The controller needs a moment, and a watch that went silent is opened anew after 35 s:
     // until then the other watch would make it look like a mismatch.
     let grace = Duration::from_secs(60);
     Code { id, severity: Severity::Problem, grace, explain, remedies: REMEDIES }
