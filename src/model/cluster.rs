@@ -271,7 +271,7 @@ mod tests {
 
     use super::*;
     use crate::model::Service;
-    use crate::model::table::MOST;
+    use crate::model::table::{MOST, MOST_NAMED};
 
     const CART: &str = "cart";
 
@@ -313,6 +313,45 @@ mod tests {
         assert_eq!(count(&cluster), Err(Unknown::Stale("Service").into()));
         cluster.apply(Event::<Service>::Proved);
         assert_eq!(count(&cluster), Ok(1));
+    }
+
+    #[test]
+    fn what_was_left_out_is_forgotten_once_it_is_gone_or_has_found_room() {
+        let key = |n: usize| Key::new("shop", n.to_string());
+        let put = |n: usize| Event::Put(key(n), Service::default());
+        let gone = |n: usize| Event::Gone(key(n));
+        let too_many = || Err(Unknown::TooMany("Service").into());
+        let named = MOST..MOST + MOST_NAMED;
+        let nameless = MOST..=MOST + MOST_NAMED;
+        type Case = (&'static str, Vec<Event<Service>>, Result<usize, Unanswered>);
+        let cases: [Case; 8] = [
+            ("it goes", vec![put(MOST), gone(MOST)], Ok(MOST)),
+            ("one of two goes", vec![put(MOST), put(MOST + 1), gone(MOST)], too_many()),
+            ("another makes room", vec![put(MOST), gone(0)], too_many()),
+            ("and it comes again", vec![put(MOST), gone(0), put(MOST)], Ok(MOST)),
+            (
+                "it cannot be read",
+                vec![put(MOST), gone(0), Event::Undecoded(key(MOST))],
+                Ok(MOST - 1),
+            ),
+            ("another takes the room", vec![put(MOST), gone(0), put(MOST + 1)], too_many()),
+            (
+                "all that have names go",
+                named.clone().map(put).chain(named.map(gone)).collect(),
+                Ok(MOST),
+            ),
+            (
+                "more than have names go",
+                nameless.clone().map(put).chain(nameless.map(gone)).collect(),
+                too_many(),
+            ),
+        ];
+        for (case, events, expected) in cases {
+            let mut cluster = cluster([Event::Begin, Event::Done]);
+            (0..MOST).for_each(|n| cluster.apply(put(n)));
+            events.into_iter().for_each(|event| cluster.apply(event));
+            assert_eq!(count(&cluster), expected, "{case}");
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ const DOWN_AFTER: Duration = Duration::from_secs(45);
 /// A tenth of it in tests, which would take seconds.
 pub(super) const MOST: usize = if cfg!(test) { 20_000 } else { 200_000 };
 
+/// Of so many objects that are not kept, the names are.
+pub(super) const MOST_NAMED: usize = 1000;
+
 /// Whether a source can be believed, as far as anyone can tell from here.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Freshness {
@@ -35,8 +38,7 @@ pub struct Table<T> {
     /// The list that is under way.
     listing: Option<Listing>,
     listed: bool,
-    /// Whether there is an object that is not kept; only a list shows that there is none.
-    too_many: bool,
+    left_out: LeftOut,
     barred: Option<Unanswered>,
     proved: Option<Clock>,
 }
@@ -45,7 +47,29 @@ pub struct Table<T> {
 #[derive(Debug, Default)]
 struct Listing {
     keys: BTreeSet<Key>,
-    too_many: bool,
+    left_out: LeftOut,
+}
+
+/// The objects that are not kept.
+#[derive(Debug, Default)]
+struct LeftOut {
+    keys: BTreeSet<Key>,
+    /// There were more than have their names kept: only a list shows that there is none left.
+    nameless: bool,
+}
+
+impl LeftOut {
+    fn add(&mut self, key: &Key) {
+        if self.keys.len() < MOST_NAMED {
+            self.keys.insert(key.clone());
+        } else {
+            self.nameless |= !self.keys.contains(key);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty() && !self.nameless
+    }
 }
 
 impl<T> Default for Table<T> {
@@ -55,7 +79,7 @@ impl<T> Default for Table<T> {
             undecoded: BTreeSet::new(),
             listing: None,
             listed: false,
-            too_many: false,
+            left_out: LeftOut::default(),
             barred: None,
             proved: None,
         }
@@ -104,7 +128,7 @@ impl<T: Fact> Table<T> {
             Some(why) => Err(why),
             None if !self.listed => Err(Unknown::NotListed(kind).into()),
             None if self.age(now) >= STALE_AFTER => Err(Unknown::Stale(kind).into()),
-            None if self.too_many => Err(Unknown::TooMany(kind).into()),
+            None if !self.left_out.is_empty() => Err(Unknown::TooMany(kind).into()),
             None => Ok(self),
         }
     }
@@ -138,9 +162,9 @@ impl<T: Fact> Table<T> {
         match event {
             Event::Begin => self.listing = Some(Listing::default()),
             Event::Put(key, _) | Event::Undecoded(key) if !self.has_room(&key) => {
-                self.too_many = true;
+                self.left_out.add(&key);
                 if let Some(listing) = &mut self.listing {
-                    listing.too_many = true;
+                    listing.left_out.add(&key);
                 }
             }
             Event::Put(key, fact) => {
@@ -155,6 +179,10 @@ impl<T: Fact> Table<T> {
             }
             Event::Gone(key) => {
                 self.undecoded.remove(&key);
+                self.left_out.keys.remove(&key);
+                if let Some(listing) = &mut self.listing {
+                    listing.left_out.keys.remove(&key);
+                }
                 self.set(key, None, index);
             }
             Event::Done => self.finish(index),
@@ -175,6 +203,7 @@ impl<T: Fact> Table<T> {
     }
 
     fn mark(&mut self, key: &Key) {
+        self.left_out.keys.remove(key);
         if let Some(listing) = &mut self.listing {
             listing.keys.insert(key.clone());
         }
@@ -190,7 +219,7 @@ impl<T: Fact> Table<T> {
 
     /// Drops what the list did not name; until then the old rows stay readable.
     fn finish(&mut self, index: &mut Index) {
-        let Some(Listing { keys, too_many }) = self.listing.take() else { return };
+        let Some(Listing { keys, left_out }) = self.listing.take() else { return };
         let vanished: Vec<Key> =
             self.rows.keys().filter(|key| !keys.contains(key)).cloned().collect();
         for key in vanished {
@@ -198,7 +227,7 @@ impl<T: Fact> Table<T> {
         }
         self.undecoded.retain(|key| keys.contains(key));
         self.listed = true;
-        self.too_many = too_many;
+        self.left_out = left_out;
         self.barred = None;
     }
 }
