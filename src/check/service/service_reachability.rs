@@ -37,7 +37,7 @@ pub static CHECK: Check = Check {
 
 static OBSERVERS: Family<3> = Family::gauge(
     "netvitals_service_observers",
-    "Agents that try a Service whose endpoints answer them, without those on broken nodes.",
+    "Agents that a Service or an endpoint of it answers, without those on broken nodes.",
     ["namespace", "service", "port"],
 );
 
