@@ -1,7 +1,7 @@
 //! Which agents can be believed, and what they say.
 
 use super::Output;
-use super::agents::roster::{Judged, Roster};
+use super::agents::roster::Roster;
 use crate::model::{Captured, Cluster, Name, Observation, Skipped, Unanswered, Unknown, Vantage};
 
 /// Returns one group of what each agent on the pod network says, with its node; those that
@@ -20,7 +20,7 @@ pub(super) fn heard<'a, T>(
     if settings.agents.is_none() && settings.named_agents == 0 {
         return Err(Skipped::NotConfigured.into());
     }
-    let (roster, judged) = (Roster::of(cluster), Judged::of(cluster));
+    let roster = Roster::of(cluster);
     let (mut believed, mut speaking, mut why) = (Vec::new(), 0, Unknown::Stale("agents"));
     let mut unsettled = 0;
     for (agent, observation) in cluster.observations()? {
@@ -28,7 +28,7 @@ pub(super) fn heard<'a, T>(
             continue;
         }
         // What is still being set up on a young node fails there, and nothing is wrong.
-        if !judged.is_settled(&agent.node) {
+        if !roster.is_settled(agent) {
             unsettled += 1;
             continue;
         }

@@ -78,6 +78,11 @@ impl Roster {
         self.known.iter().filter_map(|(agent, it)| Some((agent, it.heard?)))
     }
 
+    /// Whether what an agent sees counts: its node is neither young nor leaving.
+    pub(crate) fn is_settled(&self, agent: &Agent) -> bool {
+        self.known.get(agent).is_none_or(|it| it.settled)
+    }
+
     /// Whether an agent answered of late.
     pub(crate) fn speaks(&self, agent: &Agent) -> bool {
         let heard = self.known.get(agent).and_then(|it| it.heard);

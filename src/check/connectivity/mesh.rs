@@ -31,7 +31,7 @@ pub(super) struct Judgement {
 }
 
 impl Mesh {
-    /// Reads what the agents of one vantage say of one class of targets, but for those to leave out.
+    /// Reads what the agents of one vantage say of one class of targets, but for those `left_out`.
     ///
     /// # Errors
     ///
@@ -39,12 +39,12 @@ impl Mesh {
     /// nothing to reach.
     pub(super) fn of(
         cluster: &Cluster,
+        roster: &Roster,
         out: &mut Output,
-        vantage: Vantage,
-        target: Target,
+        (vantage, target): (Vantage, Target),
         left_out: &BTreeSet<Name>,
     ) -> Result<Self, Unanswered> {
-        let (roster, judged) = (Roster::of(cluster), Judged::of(cluster));
+        let judged = Judged::of(cluster);
         let (mut mesh, mut heard, mut why) = (Self::default(), 0, Unknown::Stale("agents"));
         let mut unsettled = 0;
         for (agent, observation) in cluster.observations()? {
@@ -52,7 +52,7 @@ impl Mesh {
             if !speaks {
                 continue;
             }
-            if !judged.is_settled(&agent.node) {
+            if !roster.is_settled(agent) {
                 unsettled += 1;
                 continue;
             }
@@ -171,10 +171,9 @@ fn places(cluster: &Cluster) -> usize {
 /// may not allow it, which is no outage.
 pub(super) fn never_worked(
     cluster: &Cluster,
-    vantage: Vantage,
-    target: Target,
+    roster: &Roster,
+    (vantage, target): (Vantage, Target),
 ) -> Result<BTreeSet<Name>, Unanswered> {
-    let roster = Roster::of(cluster);
     let (mut tried, mut worked) = (BTreeSet::new(), BTreeSet::new());
     for (agent, observation) in cluster.observations()? {
         if agent.vantage != vantage || !roster.speaks(agent) {

@@ -160,7 +160,8 @@ pub(super) fn judge(
         agent.vantage == Vantage::Host && said.reach.is_some() && roster.speaks(agent)
     });
     let vantage = if has_host_agents { Vantage::Host } else { Vantage::Pod };
-    let never = never_worked(cluster, vantage, Target::Node)?;
-    let judgement = Mesh::of(cluster, out, vantage, Target::Node, &never)?.judge();
+    let of = (vantage, Target::Node);
+    let never = never_worked(cluster, &roster, of)?;
+    let judgement = Mesh::of(cluster, &roster, out, of, &never)?.judge();
     Ok((judgement, never))
 }

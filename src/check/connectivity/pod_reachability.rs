@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use super::mesh::Mesh;
 use super::{Words, code, node_reachability, tell};
+use crate::check::agents::roster::Roster;
 use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
 use crate::family::Family;
 use crate::model::{Cluster, Fact, Name, Node, ProbeKind, Skipped, Target, Unanswered, Vantage};
@@ -125,8 +126,10 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if let Err(why) = cluster.read::<Node>() {
         out.gap("nodes", why);
     }
-    let all = BTreeSet::new();
-    let judgement = Mesh::of(cluster, out, Vantage::Pod, Target::PeerPod, &all)?.judge();
+    // Pods reach pods in every cluster: none is left out for never having been reached.
+    let (roster, nobody) = (Roster::of(cluster), BTreeSet::new());
+    let of = (Vantage::Pod, Target::PeerPod);
+    let judgement = Mesh::of(cluster, &roster, out, of, &nobody)?.judge();
     // Its gaps are told by its own check.
     let nodes = node_reachability::judge(cluster, &mut Output::default()).ok();
     let nodes = nodes.map(|(judgement, _)| judgement);

@@ -59,7 +59,8 @@ pub static THROTTLED: Code = Code {
 const REMEDIES: &[Remedy] = &[
     Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
     Remedy::inspect("kubectl -n {namespace} top pod {name} --containers"),
-    // By name, and no error where the limit comes from elsewhere. `--limits=cpu=0` would set a limit of 0.
+    // By name, and no error where the limit comes from elsewhere. `--limits=cpu=0` would set a
+    // limit of 0.
     Remedy::fix(concat!(
         "kubectl -n {namespace} patch deployment coredns -p ",
         r#"'{"spec":{"template":{"spec":{"containers":[{"name":"coredns","#,

@@ -205,7 +205,8 @@ mod tests {
 
     fn ask(observations: &[Observation]) -> Answer {
         let named = ["a", "b", "c"].iter().zip(observations);
-        let facts = named.fold(cluster(), |facts, (node, it)| facts.hears(node, it.clone()));
+        let facts = cluster().service("kube-system/kube-dns");
+        let facts = named.fold(facts, |facts, (node, it)| facts.hears(node, it.clone()));
         answer(&CHECK, &facts)
     }
 
@@ -288,7 +289,7 @@ mod tests {
         assert_eq!(ask(&[old(120)]).findings.len(), 1);
         let answer = ask(&[old(121)]);
         assert_eq!(answer.findings, [""; 0]);
-        assert_eq!(answer.gaps[0], ("plans", Unknown::Stale("plan").into()));
+        assert_eq!(answer.gaps, [("plans", Unknown::Stale("plan").into())]);
     }
 
     #[test]
