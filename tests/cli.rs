@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 fn netvitals(args: &[&str]) -> Output {
     netvitals_with(args, &[])
@@ -149,13 +150,36 @@ fn a_cluster_without_any_api_server_says_what_to_give() {
     assert!(refused(&output, 1).contains("--kubeconfig"));
 }
 
-/// A role that runs until it is dropped.
+/// A configuration file that changes.
+struct Config(TempDir);
+
+impl Config {
+    fn of(text: &str) -> Self {
+        let config = Self(tempfile::tempdir().expect("a folder"));
+        config.write(text);
+        config
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("netvitals.yaml")
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.path(), text).expect("a file");
+    }
+
+    fn flag(&self) -> String {
+        format!("--config.file={}", self.path().display())
+    }
+}
+
 /// Of an API server that is away.
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
                           clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\n\
                           users: [{name: a, user: {}}]\n\
                           contexts: [{name: a, context: {cluster: a, user: a}}]\n";
 
+/// A role that runs until it is dropped.
 struct Running {
     child: Child,
     address: String,
@@ -277,20 +301,16 @@ fn a_cluster_role_without_its_api_server_lives_and_says_what_it_cannot_see() {
 
 #[test]
 fn with_sighup_a_valid_file_is_followed_and_a_bad_one_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("netvitals.yaml");
-    let write = |text: &str| fs::write(&path, text).expect("a file");
-    write("node_name: before\n");
-    let file = format!("--config.file={}", path.display());
-    let agent = start(&["agent", "--cluster-url=http://127.0.0.1:1", &file]);
+    let config = Config::of("node_name: before\n");
+    let agent = start(&["agent", "--cluster-url=http://127.0.0.1:1", &config.flag()]);
     assert!(agent.get("/").contains("agent of node before") && agent.follows(1));
 
-    write("node_nam: after\n");
+    config.write("node_nam: after\n");
     agent.send(Signal::SIGHUP);
     agent.waits_until_it_follows(0);
     assert!(agent.get("/").contains("agent of node before"));
 
-    write("node_name: after\n");
+    config.write("node_name: after\n");
     agent.send(Signal::SIGHUP);
     agent.waits_until_it_says("agent of node after");
     assert!(agent.follows(1));
@@ -301,24 +321,20 @@ fn with_sighup_a_valid_file_is_followed_and_a_bad_one_changes_nothing() {
 
 #[test]
 fn with_sighup_an_address_that_is_taken_changes_nothing_and_a_wider_one_of_the_port_is_followed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("netvitals.yaml");
-    let write = |listen: &str, node: &str| {
-        let text = format!("web: {{listen_address: '{listen}'}}\nnode_name: {node}\n");
-        fs::write(&path, text).expect("a file");
+    let text = |listen: &str, node: &str| {
+        format!("web: {{listen_address: '{listen}'}}\nnode_name: {node}\n")
     };
-    write("127.0.0.1:0", "before");
-    let file = format!("--config.file={}", path.display());
-    let agent = start_as_told(&["agent", "--cluster-url=http://127.0.0.1:1", &file]);
+    let config = Config::of(&text("127.0.0.1:0", "before"));
+    let agent = start_as_told(&["agent", "--cluster-url=http://127.0.0.1:1", &config.flag()]);
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    write(&taken.local_addr().expect("an address").to_string(), "nobody");
+    config.write(&text(&taken.local_addr().expect("an address").to_string(), "nobody"));
     agent.send(Signal::SIGHUP);
     agent.waits_until_it_follows(0);
     assert!(agent.get("/").contains("agent of node before"));
 
     let port = agent.address.rsplit_once(':').expect("a port").1;
-    write(&format!(":{port}"), "after");
+    config.write(&text(&format!(":{port}"), "after"));
     agent.send(Signal::SIGHUP);
     agent.waits_until_it_says("agent of node after");
     assert!(agent.follows(1));
@@ -330,15 +346,11 @@ fn with_sighup_an_address_that_is_taken_changes_nothing_and_a_wider_one_of_the_p
 #[test]
 fn with_sighup_a_kubeconfig_that_is_missing_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (path, kubeconfig) =
-        (folder.path().join("netvitals.yaml"), folder.path().join("kubeconfig"));
-    fs::write(&kubeconfig, KUBECONFIG).expect("a file");
-    let write = |kubeconfig: &Path| {
-        fs::write(&path, format!("kubeconfig: {}\n", kubeconfig.display())).expect("a file");
-    };
-    write(&kubeconfig);
-    let cluster = start(&["cluster", &format!("--config.file={}", path.display())]);
-    write(&folder.path().join("missing"));
+    fs::write(folder.path().join("kubeconfig"), KUBECONFIG).expect("a file");
+    let text = |name| format!("kubeconfig: {}\n", folder.path().join(name).display());
+    let config = Config::of(&text("kubeconfig"));
+    let cluster = start(&["cluster", &config.flag()]);
+    config.write(&text("missing"));
     cluster.send(Signal::SIGHUP);
     cluster.waits_until_it_follows(0);
     let (code, log) = cluster.end(Signal::SIGTERM);

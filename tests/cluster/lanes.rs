@@ -106,34 +106,27 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
 }
 
 fn start(lab: &Lab, words: &[&str]) -> io::Result<Child> {
-    Command::new(exe())
-        .arg(word::LANE)
-        .args(words)
-        .env(QUEUE, lab.folder())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
+    child(words).env(QUEUE, lab.folder()).spawn()
+}
+
+/// This program as a child that ends with this process, and whose words are read here.
+fn child(args: &[&str]) -> Command {
+    let mut command = Command::new(exe());
+    command.arg(word::LANE).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
 }
 
 /// Runs this program for a part that starts its own clusters, and prints what it said.
 fn alone(lane: usize, part: &[&str], shown: &Mutex<Shown>) {
     let (name, began) = (part.join(" "), Instant::now());
     println!("lane {lane}: test {name} ...");
-    let said = Command::new(exe())
-        .arg(word::LANE)
-        .args(part)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .and_then(|mut child| {
-            // Kept until its end: without it the child ends, too.
-            let lifeline = child.stdin.take();
-            let said = child.wait_with_output();
-            drop(lifeline);
-            said
-        });
+    let said = child(part).spawn().and_then(|mut child| {
+        // Kept until its end: without it the child ends, too.
+        let lifeline = child.stdin.take();
+        let said = child.wait_with_output();
+        drop(lifeline);
+        said
+    });
     let took = began.elapsed().as_secs_f64();
     let (mut block, good) = match said {
         Ok(said) => (String::from_utf8_lossy(&said.stdout).into_owned(), said.status.success()),

@@ -1,5 +1,6 @@
 //! The API server is away, or says no.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::oracle;
@@ -119,7 +120,7 @@ pub(super) fn expired(stage: &Stage) {
     stage.quick();
     let cluster = &stage.cluster;
     let replicas = cluster.netvitals(Part::Cluster);
-    let relists = |page: &Page| -> Vec<(String, f64)> {
+    let relists = |page: &Page| -> BTreeMap<String, f64> {
         let all = page.all("netvitals_watch_relists_total", &[]);
         all.iter().map(|it| (it.label("kind").to_owned(), it.value)).collect()
     };
@@ -128,7 +129,7 @@ pub(super) fn expired(stage: &Stage) {
     until("every kind is listed again", secs(60), || {
         for (page, before) in pages(&replicas)?.iter().zip(&before) {
             let after = relists(page);
-            let all = after.iter().zip(before).all(|(after, before)| after.1 > before.1);
+            let all = after.iter().all(|(kind, count)| before.get(kind) < Some(count));
             holds(all && after.len() >= 6, || format!("{before:?}, then {after:?}"))?;
         }
         Ok(())
