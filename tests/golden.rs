@@ -35,6 +35,9 @@ const LATER: Duration = Duration::from_secs(70);
 /// How long the watches get, in paused time: one that is forbidden is only sure after a while.
 const FOLLOWED: Duration = Duration::from_secs(100);
 
+/// The case that the others are told by their differences from.
+const HEALTHY: &str = "tests/cases/healthy";
+
 fn cases() -> Vec<PathBuf> {
     let entries = fs::read_dir("tests/cases").expect("the cases");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -56,7 +59,7 @@ fn yaml<T: DeserializeOwned>(text: &str, case: &Path) -> Vec<T> {
 /// The API of a case.
 fn api(case: &Path, stop: &CancellationToken) -> Api {
     let api = Api::new(stop.clone());
-    for folder in [Path::new("tests/cases/healthy"), case] {
+    for folder in [Path::new(HEALTHY), case] {
         for object in yaml::<Value>(&read(folder, "objects.yaml").unwrap_or_default(), case) {
             if object["deleted"] == true {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -75,7 +78,7 @@ fn api(case: &Path, stop: &CancellationToken) -> Api {
 
 /// What the agents of a case say: what those of `healthy` say, and the case's faults.
 fn observations(case: &Path) -> Vec<(Agent, Observation)> {
-    let healthy = Path::new("tests/cases/healthy");
+    let healthy = Path::new(HEALTHY);
     let said = read(healthy, "observations.yaml").expect("what agents say");
     let mut said: BTreeMap<String, Value> = yaml(&said, healthy).remove(0);
     // What begins with a dot only holds what others refer to.
@@ -209,19 +212,76 @@ fn compare(case: &Path, file: &str, made: &str) -> Option<String> {
     Some(text)
 }
 
+/// What netvitals makes of a case: the page, the report as text, and as JSON.
+async fn told(case: &Path) -> [String; 3] {
+    let report = report(case).await;
+    let page = write(&[report.rows()], Format::Text);
+    let text = text::write(&report, Style { color: false, ascii: false });
+    let json = json::write(&report, "0.0.0").expect("a report is JSON");
+    let json: Value = serde_json::from_slice(&json).expect("JSON");
+    [page, text, format!("{json:#}\n")]
+}
+
+/// Returns the lines that `new` has otherwise than `old`, so that what all cases share stands in
+/// one of them: lines that went begin with `-`, those that came with `+`.
+fn difference(old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    // How many lines the rests from (old, new) on have in common, in order.
+    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
+    for (at, line) in old.iter().enumerate().rev() {
+        for (to, other) in new.iter().enumerate().rev() {
+            common[at][to] = if line == other {
+                common[at + 1][to + 1] + 1
+            } else {
+                common[at + 1][to].max(common[at][to + 1])
+            };
+        }
+    }
+    let (mut at, mut to, mut text) = (0, 0, String::new());
+    while at < old.len() || to < new.len() {
+        if at < old.len() && to < new.len() && old[at] == new[to] {
+            (at, to) = (at + 1, to + 1);
+        } else if to == new.len() || (at < old.len() && common[at + 1][to] >= common[at][to + 1]) {
+            text += &format!("-{}\n", old[at]);
+            at += 1;
+        } else {
+            text += &format!("+{}\n", new[to]);
+            to += 1;
+        }
+    }
+    text
+}
+
+#[test]
+fn a_difference_is_what_went_and_what_came() {
+    for (old, new, expected) in [
+        ("a\nb\nc\n", "a\nb\nc\n", ""),
+        ("a\nb\nc\n", "a\nB\nc\nd\n", "-b\n+B\n+d\n"),
+        ("a\nb\n", "b\na\n", "-a\n+a\n"),
+        ("", "a\n", "+a\n"),
+    ] {
+        assert_eq!(difference(old, new), expected, "{old:?} {new:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_case_is_told_as_it_was_written_down() {
+    let healthy = told(Path::new(HEALTHY)).await;
     let mut differences = String::new();
     for case in cases() {
-        let report = report(&case).await;
-        let page = write(&[report.rows()], Format::Text);
-        let text = text::write(&report, Style { color: false, ascii: false });
-        let json = json::write(&report, "0.0.0").expect("a report is JSON");
-        let json: Value = serde_json::from_slice(&json).expect("JSON");
-        let json = format!("{json:#}\n");
-        for (file, made) in [("page.txt", page), ("report.txt", text), ("report.json", json)] {
-            // A few cases show the whole of JSON.
-            if file != "report.json" || case.join(file).exists() {
+        if case == Path::new(HEALTHY) {
+            for (file, made) in ["page.txt", "report.txt", "report.json"].into_iter().zip(&healthy)
+            {
+                differences += &compare(&case, file, made).unwrap_or_default();
+            }
+            continue;
+        }
+        let told = told(&case).await;
+        let files = ["page.diff", "report.diff", "json.diff"];
+        for ((file, made), healthy) in files.into_iter().zip(told).zip(&healthy) {
+            // JSON says in many lines what the other two do, so only a few cases show it.
+            if file != "json.diff" || case.join(file).exists() {
+                let made = difference(healthy, &made);
                 differences += &compare(&case, file, &made).unwrap_or_default();
             }
         }
@@ -231,7 +291,6 @@ async fn every_case_is_told_as_it_was_written_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_case_comes_out_the_same_every_time() {
-    let case = Path::new("tests/cases/healthy");
-    let page = || async { write(&[report(case).await.rows()], Format::Text) };
-    assert_eq!(page().await, page().await);
+    let case = Path::new(HEALTHY);
+    assert_eq!(told(case).await, told(case).await);
 }

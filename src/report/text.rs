@@ -9,6 +9,9 @@ use crate::model::Unanswered;
 /// At most this many findings of a check are printed; the page and JSON have more.
 const SHOWN: usize = 5;
 
+/// Where the answers begin; a longer name of a check moves its own line alone.
+const WIDTH: usize = 22;
+
 /// How a terminal likes its text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Style {
@@ -169,12 +172,11 @@ pub fn write(report: &Report, style: Style) -> String {
 
 fn ladder(to: &mut String, report: &Report, style: Style) -> fmt::Result {
     writeln!(to, "{} ({})", sentence(report), json::date(report.at.unix))?;
-    let width = report.answers.iter().map(|answer| answer.check.id.len()).max().unwrap_or(0);
     for (layer, answers) in report.layers() {
         writeln!(to, "\n{}", layer.as_str())?;
         for answer in answers {
             let (mark, id) = (marked(Mark::of(answer), style), answer.check.id);
-            writeln!(to, "  {mark} {id:width$}  {}", plain(&statement(answer)))?;
+            writeln!(to, "  {mark} {id:WIDTH$}  {}", plain(&statement(answer)))?;
             for (part, why) in &answer.gaps {
                 writeln!(to, "      {part}: {}: {}", why.result(), plain(&why.to_string()))?;
             }
@@ -245,8 +247,13 @@ mod tests {
             "Broken: service. One check has no full answer. (2027-01-15T08:01:40Z)"
         );
         assert!(lines.contains(&"dns"), "{text}");
-        assert!(lines.iter().any(|line| line.starts_with("  ? dns_success        unknown: ")));
-        assert!(lines.contains(&"  ✗ endpoint_mismatch  1 problem"), "{text}");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with(&format!("  ? {:WIDTH$}  unknown: ", "dns_success")))
+        );
+        let broken = format!("  ✗ {:WIDTH$}  1 problem", "endpoint_mismatch");
+        assert!(lines.contains(&&*broken), "{text}");
         assert!(lines.iter().any(|line| line.starts_with("      Service shop/cart: ")), "{text}");
         let root = lines.iter().position(|line| line.starts_with("Root cause")).unwrap();
         assert_eq!(
@@ -270,10 +277,12 @@ mod tests {
             &report(|| cluster().service("kube-system/kube-dns").after(100).agent("n1", 100, 0)),
             PLAIN,
         );
-        assert!(text.contains("✓ dns_success        nothing found\n"), "{text}");
+        let good = format!("✓ {:WIDTH$}  nothing found\n", "dns_success");
+        assert!(text.contains(&good), "{text}");
         assert!(text.starts_with("Healthy: every check"), "{text}");
         let text = write(&report(|| cluster().after(100).agent("n1", 0, 0)), PLAIN);
-        assert!(text.contains("– dns_success        skipped: "), "{text}");
+        let skipped = format!("– {:WIDTH$}  skipped: ", "dns_success");
+        assert!(text.contains(&skipped), "{text}");
     }
 
     #[test]
