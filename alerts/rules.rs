@@ -1,31 +1,16 @@
-//! The shipped rules as data: for the tests, the generator of the dashboard, and a test bed that
-//! cannot wait.
+//! Rules as data: for the tests, and for the generator of the dashboard.
 //!
 //! Not a module of the program: it is taken in by path.
-//!
-//! ```text
-//! #[path = "../alerts/rules.rs"]
-//! mod rules;
-//!
-//! // Windows of 5 m become 1 m, `for: 2m` becomes 24 s; no window is shorter than 20 s.
-//! let file = Rules::shipped().shortened(5, Duration::from_secs(20)).to_file();
-//! ```
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
-use promql_parser::parser::ast::Offset;
 use promql_parser::parser::{Expr, parse};
-use promql_parser::util::visitor::{ExprVisitorMut, walk_expr_mut};
-use promql_parser::util::{display_duration, parse_duration};
-use serde::{Deserialize, Serialize};
-
-/// The source, as it ships.
-pub(crate) const SOURCE: &str = include_str!("netvitals.rules.yaml");
+use promql_parser::util::parse_duration;
+use serde::Deserialize;
 
 /// A file of rules, as Prometheus reads it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rules {
     /// In the order of the file.
@@ -33,7 +18,7 @@ pub(crate) struct Rules {
 }
 
 /// Rules that are evaluated together.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Group {
     /// One for each domain of failures.
@@ -45,7 +30,7 @@ pub(crate) struct Group {
 }
 
 /// One alert of one severity.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     /// Its name, which it shares with its other severities.
@@ -56,7 +41,6 @@ pub(crate) struct Rule {
     #[serde(rename = "for")]
     pub(crate) pending: String,
     /// How long the alert outlasts its expression.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) keep_firing_for: Option<String>,
     /// `severity` and `component` among them.
     pub(crate) labels: BTreeMap<String, String>,
@@ -65,11 +49,6 @@ pub(crate) struct Rule {
 }
 
 impl Rules {
-    /// Returns what ships.
-    pub(crate) fn shipped() -> Self {
-        serde_saphyr::from_str(SOURCE).expect("the shipped rules are rules")
-    }
-
     /// Returns every rule.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.groups.iter().flat_map(|group| &group.rules)
@@ -84,30 +63,6 @@ impl Rules {
         self.iter()
             .find(|rule| rule.alert == alert && rule.labels["severity"] == severity)
             .unwrap_or_else(|| panic!("there is no {severity} rule {alert}"))
-    }
-
-    /// Returns the same rules with every time divided by `by`: the intervals, `for`,
-    /// `keep_firing_for`, and the windows and offsets of expressions, of which none gets shorter
-    /// than `window`. Numbers stay, so a guard of 20 samples wants them `by` times as fast, and
-    /// the 300 s and the day of the two rules that compute with times stay what they are.
-    pub(crate) fn shortened(mut self, by: u32, window: Duration) -> Self {
-        let shorter = |text: &str| display_duration(&(duration(text) / by));
-        for group in &mut self.groups {
-            group.interval = shorter(&group.interval);
-            for rule in &mut group.rules {
-                rule.pending = shorter(&rule.pending);
-                rule.keep_firing_for = rule.keep_firing_for.as_deref().map(shorter);
-                let mut expr = rule.parsed();
-                let Ok(_) = walk_expr_mut(&mut Shorter { by, window }, &mut expr);
-                rule.expr = expr.to_string();
-            }
-        }
-        self
-    }
-
-    /// Returns a file for Prometheus: JSON, which is YAML too.
-    pub(crate) fn to_file(&self) -> String {
-        serde_json::to_string_pretty(self).expect("rules are text by text")
     }
 }
 
@@ -142,35 +97,5 @@ fn threshold(expr: &Expr) -> Option<f64> {
             other => threshold(other),
         }),
         _ => None,
-    }
-}
-
-struct Shorter {
-    by: u32,
-    window: Duration,
-}
-
-impl Shorter {
-    fn shorten(&self, duration: &mut Duration) {
-        *duration = (*duration / self.by).max(self.window);
-    }
-}
-
-impl ExprVisitorMut for Shorter {
-    type Error = Infallible;
-
-    fn pre_visit(&mut self, expr: &mut Expr) -> Result<bool, Infallible> {
-        let offset = match expr {
-            Expr::MatrixSelector(it) => {
-                self.shorten(&mut it.range);
-                &mut it.vs.offset
-            }
-            Expr::VectorSelector(it) => &mut it.offset,
-            _ => return Ok(true),
-        };
-        if let Some(Offset::Pos(offset) | Offset::Neg(offset)) = offset {
-            self.shorten(offset);
-        }
-        Ok(true)
     }
 }

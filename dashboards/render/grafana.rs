@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::rules::Rules;
 
+/// How wide a row is, in Grafana's grid.
+const COLUMNS: u32 = 24;
+
 /// Where every query goes.
 fn datasource() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
@@ -64,7 +67,7 @@ enum Content {
     },
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct GridPos {
     x: u32,
     y: u32,
@@ -95,16 +98,10 @@ struct Defaults {
     custom: Value,
 }
 
-/// A row's title with its id, if it has one, and its panels.
+/// A row's title with its id, if it has one, and its panels: side by side while they have room.
 pub(super) struct Row {
     pub(super) title: Option<(u32, &'static str)>,
-    pub(super) lines: Vec<Line>,
-}
-
-/// Panels of one height, side by side.
-pub(super) struct Line {
-    pub(super) height: u32,
-    pub(super) panels: Vec<(u32, Panel)>,
+    pub(super) panels: Vec<Panel>,
 }
 
 impl Dashboard {
@@ -112,23 +109,24 @@ impl Dashboard {
     pub(super) fn new(rows: Vec<Row>) -> Self {
         let mut panels = Vec::new();
         let mut y = 0;
-        for Row { title, lines } in rows {
+        for Row { title, panels: below } in rows {
             if let Some((id, title)) = title {
-                let grid_pos = GridPos { x: 0, y, w: 24, h: 1 };
+                let grid_pos = GridPos { x: 0, y, w: COLUMNS, h: 1 };
                 let content = Content::Row { collapsed: false, panels: [] };
                 let (title, description) = (title.to_owned(), String::new());
                 panels.push(Panel { id, kind: "row", title, description, grid_pos, content });
                 y += 1;
             }
-            for Line { height, panels: line } in lines {
-                let mut x = 0;
-                for (width, mut panel) in line {
-                    panel.grid_pos = GridPos { x, y, w: width, h: height };
-                    panels.push(panel);
-                    x += width;
+            let (mut x, mut height) = (0, 0);
+            for mut panel in below {
+                if x + panel.grid_pos.w > COLUMNS {
+                    (x, y, height) = (0, y + height, 0);
                 }
-                y += height;
+                (panel.grid_pos.x, panel.grid_pos.y) = (x, y);
+                (x, height) = (x + panel.grid_pos.w, height.max(panel.grid_pos.h));
+                panels.push(panel);
             }
+            y += height;
         }
         Self {
             uid: "netvitals-overview",
@@ -215,7 +213,14 @@ impl Panel {
             links: Vec::new(),
         };
         let (title, description) = (title.to_owned(), description.to_owned());
-        Self { id, kind, title, description, grid_pos: GridPos::default(), content }
+        let grid_pos = GridPos { x: 0, y: 0, w: COLUMNS / 3, h: 8 };
+        Self { id, kind, title, description, grid_pos, content }
+    }
+
+    /// Takes so many of 24 columns, and is so high; a third, and 8, unless it says so.
+    pub(super) fn size(mut self, columns: u32, height: u32) -> Self {
+        (self.grid_pos.w, self.grid_pos.h) = (columns, height);
+        self
     }
 
     /// One number.

@@ -1,14 +1,7 @@
 //! PromQL in the forms that panels need.
 
-/// Labels that a scrape without `honorLabels` moves to `exported_…`.
-const CLASHING: [&str; 4] = ["namespace", "node", "pod", "service"];
-
-/// The headline's row of the agents' queries.
-pub(super) const HEADLINE: &str =
-    r#"vantage="pod", path="resolver", query="cluster", protocol="udp""#;
-
-/// The headline's row of the agents' durations, which are not told apart by protocol.
-pub(super) const ANSWERED: &str = r#"vantage="pod", path="resolver", query="cluster""#;
+use crate::source::promql::settled;
+pub(super) use crate::source::promql::{ANSWERED, HEADLINE};
 
 /// Selects a family in the chosen cluster.
 pub(super) fn series(name: &str, matchers: &str) -> String {
@@ -25,14 +18,6 @@ pub(super) fn on_nodes(name: &str, matchers: &str) -> String {
 /// Rate of a counter.
 pub(super) fn rate(series: &str) -> String {
     format!("rate({series}[$__rate_interval])")
-}
-
-/// Moves back what a scrape moved away, of the labels in `by`.
-fn settled(by: &[&str], expr: &str) -> String {
-    let clashing = by.iter().filter(|label| CLASHING.contains(label));
-    clashing.fold(expr.to_owned(), |expr, label| {
-        format!(r#"label_replace({expr}, "{label}", "$1", "exported_{label}", "(.+)")"#)
-    })
 }
 
 /// Reads what every replica of the cluster role exports, once.

@@ -1,25 +1,24 @@
 //! The shipped rules: names, severities, annotations, expressions, and that each has what it names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 use std::{fs, iter};
 
 use netvitals::model::Unknown;
 
-use super::contract;
-use super::rules::{Rules, duration};
+use super::rules::duration;
+use super::{contract, source};
 
 /// The headings of a runbook, in order.
 const HEADINGS: [&str; 6] =
     ["## Meaning", "## Impact", "## Diagnosis", "## Fix", "## Verify", "## What absence means"];
 
 fn names() -> BTreeSet<String> {
-    Rules::shipped().iter().map(|rule| rule.alert.clone()).collect()
+    source::rules().iter().map(|rule| rule.alert.clone()).collect()
 }
 
 #[test]
 fn expressions_say_what_the_program_has() {
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         let (faults, seen) = contract::read(&rule.expr);
         assert!(faults.is_empty(), "{}: {faults:#?}", rule.alert);
         assert!(!seen.is_empty(), "{} reads nothing of netvitals", rule.alert);
@@ -28,7 +27,7 @@ fn expressions_say_what_the_program_has() {
 
 #[test]
 fn queries_of_annotations_say_what_the_program_has() {
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         for text in rule.annotations.values() {
             // `query (printf `…` $labels.cluster)`: the query stands between backquotes.
             for query in text.split('`').skip(1).step_by(2) {
@@ -41,7 +40,7 @@ fn queries_of_annotations_say_what_the_program_has() {
 
 #[test]
 fn an_alert_has_the_form_that_users_rely_on() {
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         let name = &rule.alert;
         let rest = name.strip_prefix("Netvitals").unwrap_or_default();
         assert!(rest.starts_with(|first: char| first.is_ascii_uppercase()), "{name}");
@@ -57,7 +56,7 @@ fn an_alert_has_the_form_that_users_rely_on() {
 
 #[test]
 fn annotations_say_what_why_and_where_to_look() {
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         let name = &rule.alert;
         let keys: Vec<&str> = rule.annotations.keys().map(String::as_str).collect();
         assert_eq!(keys, ["dashboard_url", "description", "runbook_url", "summary"], "{name}");
@@ -73,7 +72,7 @@ fn annotations_say_what_why_and_where_to_look() {
 
 #[test]
 fn an_alert_outlasts_two_evaluations() {
-    for group in &Rules::shipped().groups {
+    for group in &source::rules().groups {
         let least = duration(&group.interval) * 2;
         for rule in &group.rules {
             assert!(duration(&rule.pending) >= least, "{} fires too soon", rule.alert);
@@ -86,7 +85,7 @@ fn an_alert_outlasts_two_evaluations() {
 #[test]
 fn a_severity_comes_once_or_says_in_which_role() {
     let mut known = BTreeSet::new();
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         assert!(known.insert((rule.alert.clone(), rule.labels.clone())), "{}", rule.alert);
     }
 }
@@ -182,7 +181,7 @@ fn every_severity_of_an_alert_is_seen_firing_silent_and_under_every_condition() 
             }
         }
     }
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         let severity = rule.labels["severity"].clone();
         assert!(
             fired.contains(&(rule.alert.clone(), severity.clone())),
@@ -198,28 +197,8 @@ fn every_severity_of_an_alert_is_seen_firing_silent_and_under_every_condition() 
 }
 
 #[test]
-fn shorter_times_change_nothing_else() {
-    let shipped = Rules::shipped();
-    let same = shipped.clone().shortened(1, Duration::ZERO);
-    for (before, after) in shipped.iter().zip(same.iter()) {
-        // As text, because the order of matchers is no meaning.
-        let [before_expr, after_expr] = [before, after].map(|rule| rule.parsed().to_string());
-        assert_eq!(before_expr, after_expr, "{}", before.alert);
-        assert_eq!(duration(&before.pending), duration(&after.pending));
-    }
-    let short = shipped.shortened(5, Duration::from_secs(20));
-    let rule = short.rule("NetvitalsDNSSuccessLow", "critical");
-    assert_eq!((rule.pending.as_str(), rule.keep_firing_for.as_deref()), ("24s", Some("1m")));
-    assert!(rule.expr.contains("[1m]") && !rule.expr.contains("[5m]"), "{}", rule.expr);
-    let rule = short.rule("NetvitalsIPPoolFilling", "warning");
-    assert!(rule.expr.contains("[1h12m]") && rule.expr.contains("offset 12m"), "{}", rule.expr);
-    let again: Rules = serde_saphyr::from_str(&short.to_file()).unwrap();
-    assert_eq!(again, short);
-}
-
-#[test]
 fn the_threshold_of_a_rule_is_its_first_comparison() {
-    let rules = Rules::shipped();
+    let rules = source::rules();
     for (alert, severity, threshold) in [
         ("NetvitalsDNSSuccessLow", "critical", 0.1),
         ("NetvitalsDNSLatencyHigh", "warning", 0.05),
@@ -246,7 +225,7 @@ fn the_inhibition_example_names_alerts_and_labels_that_exist() {
     }
     let text = fs::read_to_string("alerts/inhibition.yaml").unwrap();
     let example: Example = serde_saphyr::from_str(&text).unwrap();
-    let rules = Rules::shipped();
+    let rules = source::rules();
     let mut labels: BTreeSet<&str> = ["alertname", "cluster"].into();
     for rule in rules.iter() {
         labels.extend(rule.labels.keys().map(String::as_str));

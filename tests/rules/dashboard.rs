@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::rules::Rules;
-use super::{contract, queries};
+use super::{contract, queries, source};
 
 /// Grafana's names of the units that are used; a free text would be shown as it is.
 const UNITS: [&str; 5] = ["none", "percentunit", "reqps", "s", "short"];
@@ -142,7 +141,7 @@ fn foreign(expr: &str) -> usize {
 
 #[test]
 fn the_links_of_alerts_lead_to_panels_that_lead_to_their_runbooks() {
-    for rule in Rules::shipped().iter() {
+    for rule in source::rules().iter() {
         let url = &rule.annotations["dashboard_url"];
         let (uid, id) = url.split_once("/d/").unwrap().1.split_once("?viewPanel=").unwrap();
         assert_eq!(uid, dashboard()["uid"], "{}", rule.alert);

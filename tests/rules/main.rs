@@ -11,6 +11,8 @@ mod render;
 mod rendered;
 #[path = "../../alerts/rules.rs"]
 mod rules;
+#[path = "../../alerts/source/mod.rs"]
+mod source;
 
 #[test]
 fn what_has_come_is_no_longer_awaited() {

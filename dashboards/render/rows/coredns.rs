@@ -1,6 +1,6 @@
 //! CoreDNS throttling: whether the kernel holds DNS back.
 
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{on_nodes, once, rate, series, total};
 use crate::rules::Rules;
 
@@ -10,46 +10,40 @@ pub(super) fn row(rules: &Rules) -> Row {
     let used = rate(&on_nodes("netvitals_coredns_cpu_usage_seconds_total", ""));
     let held = rate(&on_nodes("netvitals_coredns_cpu_throttled_seconds_total", ""));
     let panels = vec![
-        (
-            12,
-            Panel::lines(
-                31,
-                "Throttled share of CPU periods",
-                "Share of the periods of 100 ms in which a DNS pod had used up its quota. The \
-                 dashed line is the alert's; it only warns when queries are slow or fail too.",
-            )
-            .query(
-                &once(
-                    &["namespace", "pod", "node"],
-                    &series("netvitals_coredns_cpu_throttled_ratio", ""),
-                ),
-                "{{namespace}}/{{pod}} on {{node}}",
-            )
-            .share()
-            .colours("green", &[(bound, "red")])
-            .empty("no DNS pod with enough periods, or no host agent")
-            .alerts(rules, &["NetvitalsCoreDNSThrottled"]),
-        ),
-        (
-            6,
-            Panel::lines(32, "CPU used", "CPUs that a DNS pod keeps busy.")
-                .query(&total(&pod, &used), "{{namespace}}/{{pod}}")
-                .unit("short")
-                .empty("no host agent sees a DNS pod"),
-        ),
-        (
-            6,
-            Panel::lines(
-                33,
-                "Time held back",
-                "Share of the time that a DNS pod waits for its next period, added up over its \
-                 threads.",
-            )
-            .query(&total(&pod, &held), "{{namespace}}/{{pod}}")
-            .unit("percentunit")
-            .empty("no host agent sees a DNS pod")
-            .alerts(rules, &["NetvitalsCoreDNSThrottled"]),
-        ),
+        Panel::lines(
+            31,
+            "Throttled share of CPU periods",
+            "Share of the periods of 100 ms in which a DNS pod had used up its quota. The \
+             dashed line is the alert's; it only warns when queries are slow or fail too.",
+        )
+        .size(12, 8)
+        .query(
+            &once(
+                &["namespace", "pod", "node"],
+                &series("netvitals_coredns_cpu_throttled_ratio", ""),
+            ),
+            "{{namespace}}/{{pod}} on {{node}}",
+        )
+        .share()
+        .colours("green", &[(bound, "red")])
+        .empty("no DNS pod with enough periods, or no host agent")
+        .alerts(rules, &["NetvitalsCoreDNSThrottled"]),
+        Panel::lines(32, "CPU used", "CPUs that a DNS pod keeps busy.")
+            .size(6, 8)
+            .query(&total(&pod, &used), "{{namespace}}/{{pod}}")
+            .unit("short")
+            .empty("no host agent sees a DNS pod"),
+        Panel::lines(
+            33,
+            "Time held back",
+            "Share of the time that a DNS pod waits for its next period, added up over its \
+             threads.",
+        )
+        .size(6, 8)
+        .query(&total(&pod, &held), "{{namespace}}/{{pod}}")
+        .unit("percentunit")
+        .empty("no host agent sees a DNS pod")
+        .alerts(rules, &["NetvitalsCoreDNSThrottled"]),
     ];
-    Row { title: Some((30, "CoreDNS throttling")), lines: vec![Line { height: 8, panels }] }
+    Row { title: Some((30, "CoreDNS throttling")), panels }
 }

@@ -1,21 +1,17 @@
 //! DNS: what workloads feel, and which replica or node is why.
 
 use super::FAILING;
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{
     ANSWERED, HEADLINE, dns_slower, dns_success, failing, on_nodes, once, rate, series, total,
 };
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
-    Row {
-        title: Some((20, "DNS")),
-        lines: vec![
-            Line { height: 8, panels: success(rules).map(|panel| (12, panel)).into() },
-            Line { height: 8, panels: latency(rules).map(|panel| (8, panel)).into() },
-            Line { height: 7, panels: servers(rules).map(|panel| (8, panel)).into() },
-        ],
-    }
+    let mut panels = Vec::from(success(rules).map(|panel| panel.size(12, 8)));
+    panels.extend(latency(rules));
+    panels.extend(servers(rules).map(|panel| panel.size(8, 7)));
+    Row { title: Some((20, "DNS")), panels }
 }
 
 fn success(rules: &Rules) -> [Panel; 2] {

@@ -1,6 +1,6 @@
 //! Endpoints: whether Services know their pods.
 
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{once, rate, series};
 use crate::rules::Rules;
 
@@ -11,64 +11,51 @@ pub(super) fn row(rules: &Rules) -> Row {
     let buckets = once(&["le"], &rate(&series("netvitals_endpoint_lag_seconds_bucket", "")));
     let quantile = |share: &str| format!("histogram_quantile({share}, {buckets})");
     let oldest = series("netvitals_endpoint_oldest_mismatch_timestamp_seconds", "");
-    let first = vec![
-        (
-            12,
-            Panel::lines(
-                51,
-                "Mismatches by class",
-                "Pods and endpoints that do not agree, right now. A moment is normal while pods \
-                 come and go.",
-            )
-            .query(&once(&["class"], &series("netvitals_endpoint_mismatches", "")), "{{class}}")
-            .unit("short")
-            .empty("no verdict")
-            .alerts(rules, alert),
-        ),
-        (
-            12,
-            Panel::table(
-                52,
-                "Services with mismatches",
-                "Right now, with the number of pods.",
-                &columns,
-            )
-            .query(&once(&columns[..3], &series("netvitals_service_endpoint_mismatches", "")), "")
-            .empty("every Service agrees with its pods, or there is no verdict")
-            .alerts(rules, alert),
-        ),
+    let panels = vec![
+        Panel::lines(
+            51,
+            "Mismatches by class",
+            "Pods and endpoints that do not agree, right now. A moment is normal while pods \
+             come and go.",
+        )
+        .size(12, 7)
+        .query(&once(&["class"], &series("netvitals_endpoint_mismatches", "")), "{{class}}")
+        .unit("short")
+        .empty("no verdict")
+        .alerts(rules, alert),
+        Panel::table(
+            52,
+            "Services with mismatches",
+            "Right now, with the number of pods.",
+            &columns,
+        )
+        .size(12, 7)
+        .query(&once(&columns[..3], &series("netvitals_service_endpoint_mismatches", "")), "")
+        .empty("every Service agrees with its pods, or there is no verdict")
+        .alerts(rules, alert),
+        Panel::lines(
+            53,
+            "Time until endpoints follow",
+            "From a pod's change to the EndpointSlice that shows it, by the clock of the \
+             cluster role.",
+        )
+        .size(12, 7)
+        .query(&quantile("0.5"), "half of all")
+        .query(&quantile("0.99"), "99 of 100")
+        .unit("s")
+        .empty("no pod has changed")
+        .alerts(rules, late),
+        Panel::lines(
+            54,
+            "Age of the oldest mismatch",
+            "How long the oldest open mismatch has lasted; grows while the controller is \
+             stuck.",
+        )
+        .size(12, 7)
+        .query(&format!("time() - min({oldest})"), "oldest")
+        .unit("s")
+        .empty("no mismatch is open")
+        .alerts(rules, late),
     ];
-    let second = vec![
-        (
-            12,
-            Panel::lines(
-                53,
-                "Time until endpoints follow",
-                "From a pod's change to the EndpointSlice that shows it, by the clock of the \
-                 cluster role.",
-            )
-            .query(&quantile("0.5"), "half of all")
-            .query(&quantile("0.99"), "99 of 100")
-            .unit("s")
-            .empty("no pod has changed")
-            .alerts(rules, late),
-        ),
-        (
-            12,
-            Panel::lines(
-                54,
-                "Age of the oldest mismatch",
-                "How long the oldest open mismatch has lasted; grows while the controller is \
-                 stuck.",
-            )
-            .query(&format!("time() - min({oldest})"), "oldest")
-            .unit("s")
-            .empty("no mismatch is open")
-            .alerts(rules, late),
-        ),
-    ];
-    Row {
-        title: Some((50, "Endpoints")),
-        lines: vec![Line { height: 7, panels: first }, Line { height: 7, panels: second }],
-    }
+    Row { title: Some((50, "Endpoints")), panels }
 }

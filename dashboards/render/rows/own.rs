@@ -1,6 +1,6 @@
 //! netvitals itself: whether the rest can be believed.
 
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{once, series};
 use crate::rules::Rules;
 
@@ -54,8 +54,6 @@ pub(super) fn row(rules: &Rules) -> Row {
         .empty("nothing of netvitals is scraped")
         .alerts(rules, &["NetvitalsDown"]),
     ];
-    Row {
-        title: Some((70, "netvitals itself")),
-        lines: vec![Line { height: 8, panels: panels.map(|panel| (6, panel)).into() }],
-    }
+    let panels = panels.map(|panel| panel.size(6, 8)).into();
+    Row { title: Some((70, "netvitals itself")), panels }
 }

@@ -1,6 +1,6 @@
 //! IP pools: how much is left for pods.
 
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{once, series};
 use crate::rules::Rules;
 
@@ -12,52 +12,43 @@ pub(super) fn row(rules: &Rules) -> Row {
     let by_node = ["ipam", "pool", "node", "ip_family"];
     let waiting = once(&by_node, &series("netvitals_ip_pool_waiting_pods", ""));
     let panels = vec![
-        (
-            8,
-            Panel::lines(
-                41,
-                "Pools of the cluster",
-                "Used share of each pool that serves the whole cluster. The dashed lines are the \
-                 alert's bands.",
-            )
-            .query(
-                &once(&["ipam", "pool", "ip_family"], &of(r#"scope="cluster""#)),
-                "{{ipam}} {{pool}} {{ip_family}}",
-            )
-            .share()
-            .colours("green", &bands)
-            .empty("no pool serves the whole cluster")
-            .alerts(rules, &["NetvitalsIPPoolFilling", "NetvitalsIPPoolExhausted"]),
-        ),
-        (
-            8,
-            Panel::bars(
-                42,
-                "Fullest pools of nodes",
-                "The 15 fullest. A full node is no fault by itself: schedulers fill nodes on \
-                 purpose. It is one when pods wait.",
-            )
-            .query(
-                &format!("topk(15, {})", once(&by_node, &of(r#"scope="node""#))),
-                "{{node}} {{ip_family}}",
-            )
-            .share()
-            .colours("green", &bands)
-            .empty("no pool of a node is known")
-            .alerts(rules, &["NetvitalsIPPoolExhausted"]),
-        ),
-        (
-            8,
-            Panel::lines(
-                43,
-                "Pods that wait for an address",
-                "Pods that were scheduled and have no address yet. A moment is normal.",
-            )
-            .query(&format!("{waiting} > 0"), "{{pool}} {{node}} {{ip_family}}")
-            .unit("short")
-            .empty("nobody waits, or no pool is known")
-            .alerts(rules, &["NetvitalsIPPoolExhausted"]),
-        ),
+        Panel::lines(
+            41,
+            "Pools of the cluster",
+            "Used share of each pool that serves the whole cluster. The dashed lines are the \
+             alert's bands.",
+        )
+        .query(
+            &once(&["ipam", "pool", "ip_family"], &of(r#"scope="cluster""#)),
+            "{{ipam}} {{pool}} {{ip_family}}",
+        )
+        .share()
+        .colours("green", &bands)
+        .empty("no pool serves the whole cluster")
+        .alerts(rules, &["NetvitalsIPPoolFilling", "NetvitalsIPPoolExhausted"]),
+        Panel::bars(
+            42,
+            "Fullest pools of nodes",
+            "The 15 fullest. A full node is no fault by itself: schedulers fill nodes on \
+             purpose. It is one when pods wait.",
+        )
+        .query(
+            &format!("topk(15, {})", once(&by_node, &of(r#"scope="node""#))),
+            "{{node}} {{ip_family}}",
+        )
+        .share()
+        .colours("green", &bands)
+        .empty("no pool of a node is known")
+        .alerts(rules, &["NetvitalsIPPoolExhausted"]),
+        Panel::lines(
+            43,
+            "Pods that wait for an address",
+            "Pods that were scheduled and have no address yet. A moment is normal.",
+        )
+        .query(&format!("{waiting} > 0"), "{{pool}} {{node}} {{ip_family}}")
+        .unit("short")
+        .empty("nobody waits, or no pool is known")
+        .alerts(rules, &["NetvitalsIPPoolExhausted"]),
     ];
-    Row { title: Some((40, "IP pools")), lines: vec![Line { height: 8, panels }] }
+    Row { title: Some((40, "IP pools")), panels }
 }

@@ -1,18 +1,13 @@
 //! Reachability: of nodes, pods and Services, by k observers each.
 
 use super::FAILING;
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{failing, on_nodes, once, rate, series, total};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
-    Row {
-        title: Some((60, "Reachability")),
-        lines: vec![
-            Line { height: 8, panels: nodes(rules).map(|panel| (8, panel)).into() },
-            Line { height: 8, panels: paths(rules).map(|panel| (8, panel)).into() },
-        ],
-    }
+    let panels = nodes(rules).into_iter().chain(paths(rules)).collect();
+    Row { title: Some((60, "Reachability")), panels }
 }
 
 fn nodes(rules: &Rules) -> [Panel; 3] {

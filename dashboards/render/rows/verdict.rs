@@ -1,22 +1,16 @@
 //! What is wrong, why, and since when.
 
-use crate::render::grafana::{Line, Panel, Row};
+use crate::render::grafana::{Panel, Row};
 use crate::render::query::{dns_success, once, series};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
-    Row {
-        title: None,
-        lines: vec![
-            Line { height: 4, panels: numbers(rules) },
-            Line { height: 6, panels: vec![(14, causes()), (10, firing())] },
-            Line { height: 8, panels: vec![(12, checks(rules)), (12, nodes())] },
-            Line { height: 8, panels: vec![(24, findings())] },
-        ],
-    }
+    let mut panels = Vec::from(numbers(rules).map(|panel| panel.size(4, 4)));
+    panels.extend([causes(), firing(), checks(rules), nodes(), findings()]);
+    Row { title: None, panels }
 }
 
-fn numbers(rules: &Rules) -> Vec<(u32, Panel)> {
+fn numbers(rules: &Rules) -> [Panel; 6] {
     let found = |severity| {
         let family = series("netvitals_check_findings", &format!(r#"severity="{severity}""#));
         format!("sum({})", once(&["check"], &family))
@@ -25,7 +19,7 @@ fn numbers(rules: &Rules) -> Vec<(u32, Panel)> {
     let reporting = once(&["vantage", "node"], &series("netvitals_agent_reporting", ""));
     let silent = rules.rule("NetvitalsAgentMissing", "critical").threshold();
     let failures = rules.rule("NetvitalsDNSSuccessLow", "critical").threshold();
-    let panels = [
+    [
         Panel::stat(1, "Problems", "Open findings that break something.")
             .query(&found("problem"), "")
             .colours("green", &[(1.0, "red")])
@@ -79,8 +73,7 @@ fn numbers(rules: &Rules) -> Vec<(u32, Panel)> {
         .colours("green", &[(60.0, "orange")])
         .empty("no verdict")
         .alerts(rules, &["NetvitalsDown"]),
-    ];
-    panels.map(|panel| (4, panel)).into()
+    ]
 }
 
 fn causes() -> Panel {
@@ -91,6 +84,7 @@ fn causes() -> Panel {
         "What to repair first: the rest goes away with it, or comes after it.",
         &columns,
     )
+    .size(14, 6)
     .query(&once(&columns, &series("netvitals_root_cause", "")), "")
     .colours("red", &[])
     .empty("nothing is broken, or there is no verdict")
@@ -105,6 +99,7 @@ fn firing() -> Panel {
         "The alerts of netvitals that this Prometheus fires.",
         &columns,
     )
+    .size(10, 6)
     .query(&format!("count by (alertname, severity, component) ({alerts})"), "")
     .empty("no alert fires, or the rules are not loaded")
 }
@@ -113,6 +108,7 @@ fn checks(rules: &Rules) -> Panel {
     let problems = once(&["check"], &series("netvitals_check_findings", r#"severity="problem""#));
     let answered = once(&["check"], &series("netvitals_check_answered", ""));
     Panel::states(8, "Checks", "One bar for each check that applies to this cluster.")
+        .size(12, 8)
         .query(&format!("1 + ({problems} > bool 0) or {answered}"), "{{check}}")
         .names(&[(0, "no answer", "purple"), (1, "nothing found", "green"), (2, "problem", "red")])
         .empty("no verdict")
@@ -133,6 +129,7 @@ fn nodes() -> Panel {
         "One bar for each node that has an agent or a finding: the worst finding about the node \
          itself.",
     )
+    .size(12, 8)
     .query(
         &format!(
             "2 * {} or {} or 3 * (1 - min by (node) ({reporting}))",
@@ -159,6 +156,7 @@ fn findings() -> Panel {
          messages.",
         &columns,
     )
+    .size(24, 8)
     .query(&once(&columns, &series("netvitals_finding", "")), "")
     .empty("nothing is found, or there is no verdict")
 }

@@ -1,0 +1,79 @@
+//! Pools of pod addresses.
+
+use super::promql::{found, indented, lines, nodes, once};
+use super::{Alert, Group, critical, info, warning};
+
+const POOL: &str = "Pool {{ $labels.pool }} of {{ $labels.ipam }} ({{ $labels.ip_family }}) is \
+                    {{ $value | humanizePercentage }} full.";
+
+pub(super) fn group() -> Group {
+    let full = once(&["ipam", "pool", "ip_family"], USED);
+    let alerts = vec![
+        Alert {
+            why: "Only pools of the whole cluster: schedulers fill the pool of a node on purpose.",
+            expr: format!("{full} > 0.95"),
+            pending: "5m",
+            summary: "A pool of pod addresses is nearly used up.",
+            says: format!("{POOL} Pods without an address do not start."),
+            panel: 41,
+            ..critical("IPPoolFilling")
+        },
+        Alert {
+            why: "Or at the pace of the last hours full within a day, told only by replicas that have watched for an \
+                  hour and still do.",
+            expr: filling(&full),
+            pending: "15m",
+            summary: "A pool of pod addresses is filling.",
+            says: format!("{POOL} It is above 85%, or full within a day at the pace of the last hours."),
+            panel: 41,
+            ..warning("IPPoolFilling")
+        },
+        Alert {
+            expr: format!("{full} > 0.75 <= 0.85"),
+            pending: "15m",
+            summary: "A pool of pod addresses is three quarters full.",
+            says: POOL.into(),
+            panel: 41,
+            ..info("IPPoolFilling")
+        },
+        Alert {
+            expr: format!("{full} >= 1"),
+            pending: "1m",
+            summary: "A pool of pod addresses is used up.",
+            says: format!("{POOL} New pods do not start."),
+            panel: 41,
+            ..critical("IPPoolExhausted")
+        },
+        Alert {
+            why: "A full node is no fault until pods wait for it: the check tells.",
+            expr: waited_for(),
+            pending: "1m",
+            keep: "5m",
+            summary: "Pods wait for an address of a pool that is used up.",
+            says: "Pods wait for an address from {{ $labels.kind }} {{ $labels.name }}, which has none left.".into(),
+            panel: 42,
+            ..warning("IPPoolExhausted")
+        },
+    ];
+    Group { name: "ip-pools", component: "ip-pools", alerts }
+}
+
+const USED: &str = r#"netvitals_ip_pool_utilisation_ratio{scope="cluster"}"#;
+
+fn filling(full: &str) -> String {
+    let pace = [
+        &format!("predict_linear({USED}[6h], 86400)"),
+        &format!("and {USED} offset 1h"),
+        &format!("and {USED}"),
+    ];
+    let pace = once(&["ipam", "pool", "ip_family"], &lines(&pace.map(String::as_str)));
+    let and = "and on (cluster, ipam, pool, ip_family)";
+    let soon = lines(&[&format!("{full} > 0.75 <= 0.95"), and, &format!("{pace} >= 1")]);
+    lines(&[&format!("{full} > 0.85 <= 0.95"), "or", "(", &indented(&soon), ")"])
+}
+
+fn waited_for() -> String {
+    let of_nodes = nodes(&["kind", "name"], r#"code="ip_pools.exhausted""#);
+    let others = once(&["kind", "name"], &found(r#"code="ip_pools.exhausted", kind!="Node""#));
+    lines(&[&(of_nodes + " == 1"), "or", &(others + " == 1")])
+}
