@@ -10,9 +10,10 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::cluster::Settings;
 use crate::config::{self, Config};
 use crate::log::{Form, Level};
-use crate::model::{Agent, Settings, Vantage};
+use crate::model::{Agent, Vantage};
 use crate::role::{self, agent, cluster};
 use crate::setting::{Address, Domain, Named, Period, Service, Url};
 use sources::Sources;

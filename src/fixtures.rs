@@ -9,11 +9,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::check::{Check, Output};
+use crate::cluster::{Apply, Clock, Cluster, Event};
 use crate::family::Value;
 use crate::model::{
-    Agent, Apply, Clock, Cluster, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Event,
-    Fact, Failure, Key, Namespace, NetworkPolicy, Node, Observation, Pod, PodRef, Protocol,
-    Service, Uid, Unanswered, Unknown, Vantage, Window,
+    Agent, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Fact, Failure, Key, Namespace,
+    NetworkPolicy, Node, Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown,
+    Vantage, Window,
 };
 
 /// Returns a cluster whose kinds are all listed and empty.

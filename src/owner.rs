@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::check::Check;
-use crate::model::{Change, Clock, Cluster, Settings};
+use crate::cluster::{Change, Clock, Cluster, Settings};
 use crate::report::{Past, Report};
 
 /// A report is made at least this often; one that is three times older is not served.
@@ -78,8 +78,9 @@ impl Owner {
 mod tests {
     use super::*;
     use crate::check::service::endpoint_mismatch;
+    use crate::cluster::Event;
     use crate::fixtures::at;
-    use crate::model::{EndpointSlice, Event, Fact, Key, Labels, Node, Pod, Service};
+    use crate::model::{EndpointSlice, Fact, Key, Labels, Node, Pod, Service};
     use crate::report::Verdict;
 
     fn tick(seconds: u64) -> Change {

@@ -16,10 +16,11 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::cluster::Change;
 use crate::family::{Desc, Family, Rows};
 use crate::http::get::{Failed, get};
 use crate::http::lookup::Lookup;
-use crate::model::{Agent, Change, Observation};
+use crate::model::{Agent, Observation};
 
 /// The families of pulling.
 pub static FAMILIES: &[Desc] = &[PULLS.desc(), FAILURES.desc()];

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use kube::Client;
 use netvitals::check;
-use netvitals::model::{Agent, Change, Clock, Observation, Settings, Vantage};
+use netvitals::cluster::{Change, Clock, Settings};
+use netvitals::model::{Agent, Observation, Vantage};
 use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
 use netvitals::report::text::{self, Style};

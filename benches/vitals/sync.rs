@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netvitals::check;
-use netvitals::model::{Change, Clock, Fact, Pod, Settings};
+use netvitals::cluster::{Change, Clock, Settings};
+use netvitals::model::{Fact, Pod};
 use netvitals::owner::Owner;
 use netvitals::watch;
 use tokio::runtime::Builder;

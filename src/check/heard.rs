@@ -2,7 +2,8 @@
 
 use super::Output;
 use super::agents::roster::Roster;
-use crate::model::{Captured, Cluster, Name, Observation, Skipped, Unanswered, Unknown, Vantage};
+use crate::cluster::Cluster;
+use crate::model::{Captured, Name, Observation, Skipped, Unanswered, Unknown, Vantage};
 
 /// Returns one group of what each agent on the pod network says, with its node; those that
 /// cannot be believed leave a gap, those on nodes that are young or leaving none.

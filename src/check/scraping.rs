@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use super::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::cluster::Cluster;
 use crate::family::Desc;
-use crate::model::{Cluster, Fact, Key, Namespace, Object, Skipped, Unanswered};
+use crate::model::{Fact, Key, Namespace, Object, Skipped, Unanswered};
 
 /// Looks whether the page of metrics was asked for of late.
 pub static CHECK: Check = Check {
@@ -75,8 +76,8 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Change, Settings};
     use crate::fixtures::{answer, at};
-    use crate::model::{Change, Settings};
     use crate::owner::Owner;
 
     /// What the check says in each second from `scrapes`, which are counts at their moments.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::report;
-use crate::model::Clock;
+use crate::cluster::Clock;
 use crate::owner::CADENCE;
 use crate::report::Report;
 use crate::status::{self, runbooks};

@@ -17,11 +17,11 @@ use super::Kind;
 pub struct Name(ArcIntern<str>);
 
 /// A map by names, or by what else is interned.
-pub(super) type NameMap<K, V> = HashMap<K, V, BuildHasherDefault<ByAddress>>;
+pub(crate) type NameMap<K, V> = HashMap<K, V, BuildHasherDefault<ByAddress>>;
 
 /// Hashes interned things by where they are, which nobody chooses from outside.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ByAddress(u64);
+pub(crate) struct ByAddress(u64);
 
 impl Hasher for ByAddress {
     fn write(&mut self, bytes: &[u8]) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Clock, Fact, Index, Key, Kind, Labels, Name};
+use super::{Fact, Kind, Labels, Name};
 
 /// What is kept of a Node.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -60,10 +60,6 @@ pub enum Status {
 
 impl Fact for Node {
     const KIND: &'static Kind = &Kind { name: "Node", group: "", version: "v1", plural: "nodes" };
-
-    fn index(index: &mut Index, _key: &Key, old: Option<&Self>, new: Option<&Self>) {
-        index.node(old, new);
-    }
 }
 
 /// Taints of nodes that somebody is taking away.
@@ -97,11 +93,5 @@ impl Node {
     /// Whether somebody is taking it away, so that its silence is no failure.
     pub fn is_leaving(&self) -> bool {
         self.terminating || self.taints.iter().any(|taint| LEAVING.contains(&&**taint))
-    }
-
-    /// Whether its silence is a failure: nobody takes it away, and it is older than `young`.
-    pub fn is_settled(&self, now: Clock, young: Duration) -> bool {
-        let is_young = |created| now.unix.saturating_sub(created) < young;
-        !self.is_leaving() && !self.created.is_some_and(is_young)
     }
 }

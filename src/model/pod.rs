@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Fact, Index, Key, Kind, Labels, Name, Protocol, Uid};
+use super::{Fact, Kind, Labels, Name, Protocol, Uid};
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,10 +34,6 @@ pub struct Pod {
 
 impl Fact for Pod {
     const KIND: &'static Kind = &Kind { name: "Pod", group: "", version: "v1", plural: "pods" };
-
-    fn index(index: &mut Index, key: &Key, old: Option<&Self>, new: Option<&Self>) {
-        index.pod(key, old, new);
-    }
 }
 
 impl Pod {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, Index, Key, Kind, Labels, Name, Pod};
+use super::{Fact, Kind, Labels, Name, Pod};
 
 /// What is kept of a Service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -108,10 +108,6 @@ impl IpFamily {
 impl Fact for Service {
     const KIND: &'static Kind =
         &Kind { name: "Service", group: "", version: "v1", plural: "services" };
-
-    fn index(index: &mut Index, key: &Key, old: Option<&Self>, new: Option<&Self>) {
-        index.service(key, old, new);
-    }
 }
 
 impl Service {

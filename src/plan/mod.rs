@@ -11,10 +11,10 @@ mod targets;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::cluster::Cluster;
 use crate::model::{
-    Agent, Cluster, DnsPlan, EndpointPlan, EndpointSlice, ExpectedPlan, Fact, Key, Kind, Name,
-    Namespace, Node, NodeTarget, Plan, Pod, PodPlan, ReplicaPlan, Service, ServicePlan, Uid,
-    Vantage,
+    Agent, DnsPlan, EndpointPlan, EndpointSlice, ExpectedPlan, Fact, Key, Kind, Name, Namespace,
+    Node, NodeTarget, Plan, Pod, PodPlan, ReplicaPlan, Service, ServicePlan, Uid, Vantage,
 };
 
 use ring::{Rings, hash, mix};
@@ -87,10 +87,9 @@ impl Book {
 
     fn of(cluster: &Cluster) -> Self {
         let nodes = cluster.last_known::<Node>();
-        let young = cluster.settings().young_node;
         let is_target = |node: &Name| {
             let node = nodes.and_then(|all| all.get(&Key::new("", node.clone())));
-            node.is_none_or(|node| node.runs_agents() && node.is_settled(cluster.now(), young))
+            node.is_none_or(|node| node.runs_agents() && cluster.is_settled(node))
         };
         let system = cluster.last_known::<Namespace>();
         let system = system.and_then(|all| all.get(&Key::new("", SYSTEM)));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::first;
-use crate::model::{Agent, Cluster, Name, Pod, Protocol, Vantage};
+use crate::cluster::Cluster;
+use crate::model::{Agent, Name, Pod, Protocol, Vantage};
 
 /// The name of the container port on which netvitals answers.
 const PORT: &str = "http";

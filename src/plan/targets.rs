@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{Dns, DnsReplica, first};
+use crate::cluster::{Cluster, endpoints};
 use crate::model::{
-    Cluster, Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Pod, Protocol,
-    Replica, ReplicaPlan, Service, ServicePlan, ServicePort,
+    Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Pod, Protocol, Replica,
+    ReplicaPlan, Service, ServicePlan, ServicePort,
 };
 
 /// Replicas have to know a Service that is this old.
@@ -87,7 +88,8 @@ fn expected(cluster: &Cluster) -> Vec<ExpectedPlan> {
     if let Some(service) = services.get(&headless)
         && known(service)
     {
-        let slices = cluster.last_known_slices_of(&headless).flat_map(|slice| &slice.endpoints);
+        let slices =
+            endpoints::last_known_slices_of(cluster, &headless).flat_map(|slice| &slice.endpoints);
         let ready = slices.filter(|endpoint| endpoint.ready);
         let addresses: Vec<IpAddr> = ready.filter_map(|endpoint| endpoint.address).collect();
         if (1..=HEADLESS).contains(&addresses.len()) {
@@ -142,7 +144,7 @@ fn endpoints<'a>(
             slice.ports.iter().find(|it| it.name == port.name && it.protocol == port.protocol);
         same.and_then(|port| port.port)
     };
-    let slices = cluster.last_known_slices_of(service);
+    let slices = endpoints::last_known_slices_of(cluster, service);
     slices.filter_map(move |slice| Some((slice, number(slice)?))).flat_map(|(slice, port)| {
         let address = move |it: &'a Endpoint| Some((it, SocketAddr::new(it.address?, port)));
         slice.endpoints.iter().filter_map(address)

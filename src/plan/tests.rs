@@ -3,10 +3,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::*;
+use crate::cluster::{Change, Event, Settings};
 use crate::fixtures::at;
 use crate::model::{
-    Change, Endpoint, EndpointPort, EndpointSlice, Event, Fact, IpFamily, Labels, Pod, PodRef,
-    Ports, Protocol, Service, ServicePort, Settings, TargetPort, Unknown,
+    Endpoint, EndpointPort, EndpointSlice, Fact, IpFamily, Labels, Pod, PodRef, Ports, Protocol,
+    Service, ServicePort, TargetPort, Unknown,
 };
 use crate::owner::Owner;
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{Answer, Lasting, Report, remedy, runbook};
 use crate::check::{Finding, Layer};
-use crate::model::{Clock, Unanswered};
+use crate::cluster::Clock;
+use crate::model::Unanswered;
 
 /// What a reader may rely on; it grows when a field changes its meaning.
 const SCHEMA: u32 = 1;
@@ -211,8 +212,8 @@ mod tests {
 
     use super::*;
     use crate::check;
+    use crate::cluster::Cluster;
     use crate::fixtures::{at, cluster};
-    use crate::model::Cluster;
     use crate::report::Past;
 
     /// Returns the document of `facts` that have lasted for 100 s.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::check::Check;
+use crate::cluster::{Cluster, Freshness};
 use crate::family::{Desc, Family, Rows};
-use crate::model::{Cluster, Freshness, Kind};
+use crate::model::Kind;
 
 /// The name of all agents together as a source.
 const AGENTS: &str = "agents";

@@ -217,8 +217,8 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::check;
+    use crate::cluster::Cluster;
     use crate::fixtures::{at, cluster};
-    use crate::model::Cluster;
     use crate::report::Past;
 
     const PLAIN: Style = Style { color: false, ascii: false };

@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check::{self, scraping};
+use crate::cluster::{Change, Settings};
 use crate::family::{Desc, Family, Rows};
 use crate::http::health::{self, Health};
 use crate::http::lookup::Lookup;
 use crate::http::metrics::{self, Metrics};
 use crate::http::pages::{self, Shown};
 use crate::http::{Limits, Server, plan};
-use crate::model::{Change, Settings};
 use crate::owner::Owner;
 use crate::plan::{Book, roster};
 use crate::pull::{self, Puller, Roster};
@@ -248,7 +248,7 @@ mod tests {
 
     use super::*;
     use crate::check::Check;
-    use crate::model::Cluster;
+    use crate::cluster::Cluster;
     use crate::report::Past;
 
     static CHECKS: &[&Check] = &[&scraping::CHECK];

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::verdict::Seen;
 use super::{agent, cluster};
-use crate::model::{Agent, Settings, Vantage};
+use crate::cluster::Settings;
+use crate::model::{Agent, Vantage};
 use crate::probe::allowed::Allowed;
 use crate::report::text::{self, Style};
 use crate::report::{Report, Verdict};

@@ -197,8 +197,8 @@ impl Mark {
 mod tests {
     use super::*;
     use crate::check;
+    use crate::cluster::Cluster;
     use crate::fixtures::{at, cluster};
-    use crate::model::Cluster;
     use crate::report::Past;
 
     /// Returns the page on facts that have lasted for 100 s.

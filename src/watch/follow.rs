@@ -16,7 +16,8 @@ use super::counts::Counts;
 use super::object::{Line, Page, Seen, Watched};
 use super::request::Source;
 use super::trouble::{Trouble, one_line};
-use crate::model::{Change, Event, Fact, Key, Skipped, Unanswered, Unknown};
+use crate::cluster::{Change, Event};
+use crate::model::{Fact, Key, Skipped, Unanswered, Unknown};
 use crate::task::{Backoff, Task};
 
 /// A list without a new object for this long has failed; one that goes on may take its time.

@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::object::Watched;
-use crate::model::{Change, EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Service};
+use crate::cluster::Change;
+use crate::model::{EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Service};
 use crate::task::{Task, supervise};
 
 pub use self::client::connect;

@@ -16,10 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::codes::{COLLECTOR_ISOLATED, MISSING, REFUSED, RESTRICTED_BY_POLICY, STALE};
 use self::roster::Roster;
 use super::{Check, Code, Finding, Layer, Output};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Agent, Cluster, Effect, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod,
-    Skipped, Unanswered, Vantage,
+    Agent, Effect, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod, Skipped,
+    Unanswered, Vantage,
 };
 
 /// Compares the agents that there should be with those that speak.
@@ -89,7 +90,7 @@ fn expected(cluster: &Cluster) -> Result<BTreeSet<Agent>, Unanswered> {
         .collect();
     let mut expected = BTreeSet::new();
     for (Key { name, .. }, node) in nodes.iter() {
-        if node.runs_agents() && node.is_settled(cluster.now(), settings.young_node) {
+        if node.runs_agents() && cluster.is_settled(node) {
             let agent = |vantage: &Vantage| Agent { node: name.clone(), vantage: *vantage };
             expected.extend(vantages.iter().map(agent));
         }

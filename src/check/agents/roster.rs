@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Agent, Clock, Cluster, Name, Node, Pod, Vantage};
+use crate::cluster::{Clock, Cluster};
+use crate::model::{Agent, Name, Node, Pod, Vantage};
 
 /// An agent that did not answer for so long is silent: what it said last may be long past.
 pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(75);
@@ -134,9 +135,8 @@ pub(crate) struct Judged<'a> {
 
 impl<'a> Judged<'a> {
     pub(crate) fn of(cluster: &'a Cluster) -> Self {
-        let (now, young) = (cluster.now(), cluster.settings().young_node);
         let nodes = cluster.last_known::<Node>().into_iter().flat_map(|nodes| nodes.iter());
-        let unsettled = nodes.filter(|(_, node)| !node.is_settled(now, young));
+        let unsettled = nodes.filter(|(_, node)| !cluster.is_settled(node));
         let existing = cluster.read::<Node>().ok();
         Self {
             unsettled: unsettled.map(|(key, _)| &key.name).collect(),

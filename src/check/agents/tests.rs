@@ -1,8 +1,9 @@
 use super::CHECK;
+use crate::cluster::{Cluster, Event, Settings};
 use crate::fixtures::{Answer, answer, at, cluster};
 use crate::model::{
-    Cluster, Effect, Event, Expression, Key, Labels, Namespace, NetworkPolicy, Node, Observation,
-    Operator, Pod, Selector, Settings, Skipped, Unknown, Vantage,
+    Effect, Expression, Key, Labels, Namespace, NetworkPolicy, Node, Observation, Operator, Pod,
+    Selector, Skipped, Unknown, Vantage,
 };
 
 /// Nodes with a ready agent of each vantage, of which nobody has spoken yet.

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
+use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{Cluster, Fact, Key, Node, Object, Skipped, Status, Unanswered, Unknown};
+use crate::model::{Fact, Key, Node, Object, Skipped, Status, Unanswered, Unknown};
 
 /// Reads the conditions of each node.
 pub static CHECK: Check = Check {
@@ -189,12 +190,11 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if nodes.has_undecoded() {
         out.gap("nodes", Unknown::Undecoded(Node::KIND.name));
     }
-    let young = cluster.settings().young_node;
     let mut states: BTreeMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
     let mut any = false;
     for (Key { name, .. }, node) in nodes.iter().filter(|(_, node)| !node.is_virtual()) {
         any = true;
-        let settled = node.is_settled(cluster.now(), young);
+        let settled = cluster.is_settled(node);
         let state = if settled { State::of(node) } else { State::LeftOut };
         *states.entry(state).or_default() += 1;
         if let Some(ready) = state.is_ready() {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::check::Output;
 use crate::check::agents::roster::{Judged, Roster};
 use crate::check::observers::Observers;
+use crate::cluster::Cluster;
 use crate::model::{
-    Cluster, Failure, Name, Node, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
-    Vantage, Window,
+    Failure, Name, Node, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Fewer attempts than this say nothing of a target.

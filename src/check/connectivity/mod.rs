@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use self::mesh::Judgement;
 use super::{Code, Finding, Output, Remedy, Severity};
+use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{Cluster, Fact, Key, Name, Namespace, Node, Object};
+use crate::model::{Fact, Key, Name, Namespace, Node, Object};
 
 /// At most this many names stand in a message.
 const NAMES: usize = 5;

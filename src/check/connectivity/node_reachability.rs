@@ -17,9 +17,10 @@ use super::mesh::{Judgement, Mesh, never_worked};
 use super::{Words, code, list, tell};
 use crate::check::agents::roster::Roster;
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Cluster, Fact, Key, Name, Namespace, Node, Object, Skipped, Target, Unanswered, Vantage,
+    Fact, Key, Name, Namespace, Node, Object, Skipped, Target, Unanswered, Vantage,
 };
 
 /// Judges connections to nodes.

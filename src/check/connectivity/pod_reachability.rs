@@ -14,8 +14,9 @@ use super::mesh::Mesh;
 use super::{Words, code, node_reachability, tell};
 use crate::check::agents::roster::Roster;
 use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
+use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{Cluster, Fact, Name, Node, ProbeKind, Skipped, Target, Unanswered, Vantage};
+use crate::model::{Fact, Name, Node, ProbeKind, Skipped, Target, Unanswered, Vantage};
 
 /// Judges connections between agents on the pod network.
 pub static CHECK: Check = Check {

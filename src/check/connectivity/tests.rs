@@ -1,10 +1,10 @@
 use super::{list, node_reachability, pod_reachability};
 use crate::check::cni::node_network_ready;
 use crate::check::{Check, agents};
+use crate::cluster::Cluster;
 use crate::fixtures::{answer, at, attempts, cluster, reaching};
 use crate::model::{
-    Captured, Cluster, Node, Observation, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
-    Vantage,
+    Captured, Node, Observation, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown, Vantage,
 };
 use crate::report::{Past, Report};
 
@@ -324,7 +324,7 @@ fn an_agent_whose_results_lie_is_a_gap_and_no_observer() {
 
 #[test]
 fn checks_that_nobody_asks_for_are_skipped() {
-    use crate::model::Settings;
+    use crate::cluster::Settings;
     let settings = Settings { agents: None, host_agents: None, ..Settings::default() };
     assert_eq!(results(&Cluster::new(settings)), [Err(Skipped::NotConfigured.into()); 2]);
 }

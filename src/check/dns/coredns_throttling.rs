@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use super::said::{fails, is_slow, is_there, said};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Cluster, Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Node, Object, Observation, Pod,
-    Replica, Service, Skipped, Unanswered, Unknown, Vantage, Window,
+    Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Node, Object, Observation, Pod, Replica,
+    Service, Skipped, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Judges what the agents on the nodes read of the DNS pods' control groups.
@@ -192,9 +193,9 @@ fn symptom(cluster: &Cluster) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Settings;
     use crate::fixtures::says::{asks, replica_row, row, window};
     use crate::fixtures::{Answer, answer, cluster};
-    use crate::model::Settings;
 
     const DNS: &str = "kube-system/kube-dns";
 

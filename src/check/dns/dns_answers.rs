@@ -12,10 +12,11 @@ use std::time::Duration;
 use super::said::{Said, fails, is_there, mostly, said, service};
 use crate::check::observers::Observers;
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Cluster, DnsPath, Fact, Failure, Key, Name, Node, Object, Pod, Replica, Service, Skipped,
-    Unanswered, Unknown,
+    DnsPath, Fact, Failure, Key, Name, Node, Object, Pod, Replica, Service, Skipped, Unanswered,
+    Unknown,
 };
 
 /// Compares answers with what the API says.

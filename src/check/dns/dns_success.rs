@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use super::said::{ENOUGH, Said, fails, is_slow, is_there, mostly, said, service};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Cluster, DnsPath, DnsQuery, Fact, Failure, Key, Name, Node, Object, Protocol, Service, Skipped,
+    DnsPath, DnsQuery, Fact, Failure, Key, Name, Node, Object, Protocol, Service, Skipped,
     Unanswered, Unknown, Window,
 };
 

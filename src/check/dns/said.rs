@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::check::Output;
 use crate::check::heard::heard;
+use crate::cluster::Cluster;
 use crate::model::{
-    Cluster, Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Observation, Protocol, Service,
-    Unanswered, Unknown, Window,
+    Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Observation, Protocol, Service, Unanswered,
+    Unknown, Window,
 };
 
 /// Fewer attempts than this say nothing.

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::cluster::Cluster;
+use crate::cluster::endpoints::{self, LAG_BOUNDS};
 use crate::family::Family;
-use crate::model::{
-    Cluster, EndpointSlice, Fact, LAG_BOUNDS, Node, Object, Pod, Service, Unanswered,
-};
+use crate::model::{EndpointSlice, Fact, Node, Object, Pod, Service, Unanswered};
 
 /// Tells what is measured while watches are applied.
 pub static CHECK: Check = Check {
@@ -71,7 +71,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     cluster.read::<Pod>()?;
     cluster.read::<EndpointSlice>()?;
     cluster.read::<Node>()?;
-    let lag = cluster.lag();
+    let lag = endpoints::lag(cluster);
     let (counts, sum) = lag.histogram();
     out.histogram(&SECONDS, [], counts, sum);
     if let Some(oldest) = lag.open().map(|it| it.since).min_by_key(|since| since.uptime) {
@@ -100,8 +100,9 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 #[cfg(test)]
 mod tests {
     use super::CHECK;
+    use crate::cluster::{Cluster, Event};
     use crate::fixtures::{Answer, answer, at, cluster};
-    use crate::model::{Cluster, EndpointSlice, Event, Key, Node, Pod, Service, Unknown};
+    use crate::model::{EndpointSlice, Key, Node, Pod, Service, Unknown};
 
     fn ask(facts: &Cluster) -> Answer {
         answer(&CHECK, facts)

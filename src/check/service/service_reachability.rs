@@ -18,9 +18,10 @@ use self::sight::{Port, Sight, View};
 use crate::check::heard::heard;
 use crate::check::observers::Observers;
 use crate::check::{Check, Code, Finding, Layer, Output};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Cluster, Fact, Failure, Key, Name, Node, Object, Service, Skipped, Unanswered, Unknown, Window,
+    Fact, Failure, Key, Name, Node, Object, Service, Skipped, Unanswered, Unknown, Window,
 };
 
 /// Judges connections to Services by those to their endpoints.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{Adapter, Pool, Scope};
-use crate::model::{Cluster, Fact, IpFamily, Name, Node, Pod, Skipped, Unanswered};
+use crate::cluster::Cluster;
+use crate::model::{Fact, IpFamily, Name, Node, Pod, Skipped, Unanswered};
 
 /// Reads the ranges of the nodes.
 pub(super) static ADAPTER: Adapter =

@@ -15,10 +15,10 @@ mod tests;
 use std::time::Duration;
 
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
+use crate::cluster::{Cluster, Table};
 use crate::family::Family;
 use crate::model::{
-    Cluster, Fact, IpFamily, Key, Kind, Name, Node, Object, Pod, Skipped, Table, Unanswered,
-    Unknown,
+    Fact, IpFamily, Key, Kind, Name, Node, Object, Pod, Skipped, Unanswered, Unknown,
 };
 
 /// Compares what each pool holds with what pods have of it.

@@ -1,9 +1,9 @@
 use super::CHECK;
+use crate::cluster::{Cluster, Settings};
 use crate::fixtures::says::{asks, replica_row, row, window};
 use crate::fixtures::{Answer, answer, cluster};
 use crate::model::{
-    Captured, Cluster, DnsPath, DnsQuery, DnsRow, Failure, Observation, Protocol, Settings,
-    Skipped, Unknown, Window,
+    Captured, DnsPath, DnsQuery, DnsRow, Failure, Observation, Protocol, Skipped, Unknown, Window,
 };
 
 fn ask(facts: &Cluster) -> Answer {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::check::{Code, Remedy, Severity};
-use crate::model::Mismatch;
+use crate::cluster::endpoints::Mismatch;
 
 /// A ready pod that no slice names.
 pub static MISSING: Code = code(

@@ -1,10 +1,11 @@
 mod answers;
 
 use super::{CHECK, Mismatch};
+use crate::cluster::{Cluster, Event};
 use crate::fixtures::{Answer, answer, cluster};
 use crate::model::{
-    Cluster, Endpoint, EndpointPort, EndpointSlice, Event, IpFamily, Key, Node, Pod, PodRef, Ports,
-    Protocol, Service, ServicePort, TargetPort, Unknown,
+    Endpoint, EndpointPort, EndpointSlice, IpFamily, Key, Node, Pod, PodRef, Ports, Protocol,
+    Service, ServicePort, TargetPort, Unknown,
 };
 
 fn ask(facts: &Cluster) -> Answer {

@@ -2,9 +2,8 @@
 
 use super::{NO_PORT, NONE_READY};
 use crate::check::{Finding, Output};
-use crate::model::{
-    Comparison, Fact, Object, Pod, Service, ServicePort, gets_traffic, port_number,
-};
+use crate::cluster::endpoints::{Comparison, gets_traffic, port_number};
+use crate::model::{Fact, Object, Pod, Service, ServicePort};
 
 /// Why a Service has nothing to send to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,9 +1,9 @@
 use super::CHECK;
+use crate::cluster::{Cluster, Settings};
 use crate::fixtures::says::window;
 use crate::fixtures::{Answer, answer, attempts, cluster, reaching};
 use crate::model::{
-    Captured, Cluster, Failure, Key, Observation, ProbeKind, Reached, Settings, Skipped, Target,
-    Unknown,
+    Captured, Failure, Key, Observation, ProbeKind, Reached, Skipped, Target, Unknown,
 };
 
 fn ask(facts: &Cluster) -> Answer {

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::{Agent, Clock, Cluster, Fact, Key, Observation, Unanswered};
+use super::{Clock, Cluster, Event};
+use crate::model::{Agent, Fact, Observation};
 
 /// One input of [`Owner::step`](crate::owner::Owner::step).
 #[derive(Debug)]
@@ -25,25 +26,6 @@ pub enum Change {
         /// How long the last report took, as the caller measured it.
         spent: Duration,
     },
-}
-
-/// What a watch says of its kind.
-#[derive(Debug)]
-pub enum Event<T> {
-    /// A list begins; what it does not name before `Done` is gone.
-    Begin,
-    /// An object is there, as given.
-    Put(Key, T),
-    /// An object is there, and cannot be decoded.
-    Undecoded(Key),
-    /// An object was deleted.
-    Gone(Key),
-    /// The list is complete.
-    Done,
-    /// The source is alive and has nothing new.
-    Proved,
-    /// The source cannot be read: forbidden, or no such kind.
-    Barred(Unanswered),
 }
 
 /// An [`Event`] whose kind is not spelled out, so that a new kind adds no variant anywhere.

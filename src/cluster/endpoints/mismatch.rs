@@ -3,7 +3,7 @@
 //! Follows `staging/src/k8s.io/endpointslice` of Kubernetes 1.36: who is in a slice, with which
 //! conditions, ports and node.
 
-use super::{
+use crate::model::{
     Endpoint, EndpointPort, EndpointSlice, IpFamily, Name, Pod, Protocol, Service, ServicePort,
     TargetPort,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Key, Name};
+use crate::model::{Key, Name};
 
 /// The installation, as flags and manifests give it.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Clock, Event, Fact, Index, Key, Name, Unanswered, Unknown};
+use super::{Clock, Event};
+use crate::model::{Fact, Key, Name, Unanswered, Unknown};
 
 /// A source without proof of life for this long says nothing any more.
 pub const STALE_AFTER: Duration = Duration::from_secs(170);
@@ -29,6 +30,9 @@ pub struct Freshness {
     /// How many objects are known.
     pub objects: usize,
 }
+
+/// What an object was, and what it is now; absent where there was or is none.
+pub(super) type Follow<'a, T> = dyn FnMut(&Key, Option<&T>, Option<&T>) + 'a;
 
 /// The objects of one kind.
 #[derive(Debug)]
@@ -155,7 +159,8 @@ impl<T: Fact> Table<T> {
         self.listed || self.barred.is_some()
     }
 
-    pub(super) fn apply(&mut self, event: Event<T>, index: &mut Index, now: Clock) {
+    /// Takes in one event, and gives `follow` every object that came, changed or went.
+    pub(super) fn apply(&mut self, event: Event<T>, now: Clock, follow: &mut Follow<'_, T>) {
         if !matches!(event, Event::Begin | Event::Barred(_)) {
             self.proved = Some(now);
         }
@@ -170,12 +175,12 @@ impl<T: Fact> Table<T> {
             Event::Put(key, fact) => {
                 self.mark(&key);
                 self.undecoded.remove(&key);
-                self.set(key, Some(fact), index);
+                self.set(key, Some(fact), follow);
             }
             Event::Undecoded(key) => {
                 self.mark(&key);
                 self.undecoded.insert(key.clone());
-                self.set(key, None, index);
+                self.set(key, None, follow);
             }
             Event::Gone(key) => {
                 self.undecoded.remove(&key);
@@ -183,9 +188,9 @@ impl<T: Fact> Table<T> {
                 if let Some(listing) = &mut self.listing {
                     listing.left_out.keys.remove(&key);
                 }
-                self.set(key, None, index);
+                self.set(key, None, follow);
             }
-            Event::Done => self.finish(index),
+            Event::Done => self.finish(follow),
             Event::Proved => {}
             Event::Barred(why) => self.barred = Some(why),
         }
@@ -209,8 +214,8 @@ impl<T: Fact> Table<T> {
         }
     }
 
-    fn set(&mut self, key: Key, new: Option<T>, index: &mut Index) {
-        T::index(index, &key, self.rows.get(&key), new.as_ref());
+    fn set(&mut self, key: Key, new: Option<T>, follow: &mut Follow<'_, T>) {
+        follow(&key, self.rows.get(&key), new.as_ref());
         match new {
             Some(fact) => self.rows.insert(key, fact),
             None => self.rows.remove(&key),
@@ -218,12 +223,12 @@ impl<T: Fact> Table<T> {
     }
 
     /// Drops what the list did not name; until then the old rows stay readable.
-    fn finish(&mut self, index: &mut Index) {
+    fn finish(&mut self, follow: &mut Follow<'_, T>) {
         let Some(Listing { keys, left_out }) = self.listing.take() else { return };
         let vanished: Vec<Key> =
             self.rows.keys().filter(|key| !keys.contains(key)).cloned().collect();
         for key in vanished {
-            self.set(key, None, index);
+            self.set(key, None, follow);
         }
         self.undecoded.retain(|key| keys.contains(key));
         self.listed = true;

@@ -9,10 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::comparison::{Comparison, Tables};
-use super::mismatch::{Place, mismatches};
-use super::{
-    Clock, Cluster, Endpoint, EndpointSlice, Key, Labels, Mismatch, Mismatches, Name, Pod, Service,
-};
+use super::mismatch::{Mismatch, Mismatches, Place, mismatches};
+use crate::cluster::Clock;
+use crate::model::{Endpoint, EndpointSlice, Key, Labels, Name, Pod, Service};
 
 /// The upper bounds of the histogram, in seconds.
 pub const LAG_BOUNDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
@@ -103,27 +102,10 @@ pub struct Lagging<'a> {
     pub since: Clock,
 }
 
-/// Returns the tables when they are complete.
-fn complete(cluster: &Cluster) -> Option<Tables<'_>> {
-    let tables = Tables {
-        cluster,
-        services: cluster.last_known()?,
-        pods: cluster.last_known()?,
-        slices: cluster.last_known()?,
-        nodes: cluster.last_known()?,
-    };
-    let complete = tables.services.is_complete()
-        && tables.pods.is_complete()
-        && tables.slices.is_complete()
-        && tables.nodes.is_complete();
-    complete.then_some(tables)
-}
-
 /// Returns how the slices of a Service differ from one of its pods.
 fn compare(tables: Tables<'_>, key: &Key, service: &Service, name: &Name) -> Mismatches {
-    let pod = Key { namespace: key.namespace.clone(), name: name.clone() };
-    let place = Place::of(service, tables.pods.get(&pod), |name| tables.is_node(name));
-    let slices = tables.cluster.last_known_slices_of(key).filter(|slice| slice.managed);
+    let place = Place::of(service, tables.pod(key, name), |name| tables.is_node(name));
+    let slices = tables.slices_of(key).filter(|slice| slice.managed);
     let endpoints = slices.flat_map(|slice| slice.endpoints.iter().map(move |it| (slice, it)));
     let is_named = |it: &Endpoint| it.pod.as_ref().is_some_and(|pod| pod.name == *name);
     mismatches(service, place, endpoints.filter(|(_, it)| is_named(it)))
@@ -166,8 +148,12 @@ impl Lag {
 
     /// Takes in what one event changed. `touched` is `None` when it was not followed, because
     /// some list was under way; returns whether the next one is to be followed.
-    pub(super) fn follow(&mut self, cluster: &Cluster, touched: Option<Vec<Touched>>) -> bool {
-        let Some(tables) = complete(cluster) else { return false };
+    pub(super) fn follow(
+        &mut self,
+        tables: Option<Tables<'_>>,
+        touched: Option<Vec<Touched>>,
+    ) -> bool {
+        let Some(tables) = tables else { return false };
         let Some(touched) = touched else {
             self.begin(tables);
             return true;
@@ -201,7 +187,7 @@ impl Lag {
     /// Compares everything anew; what was open before keeps its time.
     fn begin(&mut self, tables: Tables<'_>) {
         let before = std::mem::take(&mut self.open);
-        let now = tables.cluster.now();
+        let now = tables.now;
         tables.compare_all(&mut |compared| {
             if let Ok(it) = compared {
                 let open = lasting(&it, before.get(it.key), now);
@@ -216,7 +202,7 @@ impl Lag {
     fn service(&mut self, tables: Tables<'_>, key: &Key) {
         let before = self.open.remove(key);
         let Some(it) = tables.compare_one(key) else { return };
-        let open = lasting(&it, before.as_ref(), tables.cluster.now());
+        let open = lasting(&it, before.as_ref(), tables.now);
         if !open.is_empty() {
             self.open.insert(key.clone(), open);
         }
@@ -224,10 +210,8 @@ impl Lag {
 
     /// Compares one pod with the slices of every Service that selects or selected it.
     fn pod(&mut self, tables: Tables<'_>, pod: &Key, labels: &[Labels]) {
-        let services: BTreeSet<&Name> = labels
-            .iter()
-            .flat_map(|labels| tables.cluster.may_select(&pod.namespace, labels))
-            .collect();
+        let services: BTreeSet<&Name> =
+            labels.iter().flat_map(|labels| tables.may_select(&pod.namespace, labels)).collect();
         for name in services {
             let key = Key { namespace: pod.namespace.clone(), name: name.clone() };
             self.compare(tables, &key, &pod.name, By::Pod);
@@ -240,7 +224,7 @@ impl Lag {
             self.open.remove(key);
             return;
         };
-        let now = tables.cluster.now();
+        let now = tables.now;
         let lags = lags(compare(tables, key, service, name));
         let known = self.open.get_mut(key).and_then(|pods| pods.get_mut(name));
         let mut observed = None;

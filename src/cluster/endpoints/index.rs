@@ -1,22 +1,18 @@
-//! The hand-written index: what a check would otherwise search for.
+//! What a check would otherwise search for: slices by Service, pods by labels, Services by label.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lag::Touched;
-use super::name::NameMap;
-use super::{EndpointSlice, Key, Labels, Name, Node, Pod, Service};
+use crate::model::{EndpointSlice, Key, Labels, Name, NameMap, Pod, Service};
 
 /// Which slices a Service has, which pods have a set of labels, and which Services may select
 /// a label.
 #[derive(Debug, Default)]
-pub struct Index {
+pub(super) struct Index {
     slices: BTreeMap<Key, BTreeSet<Name>>,
     /// By namespace, then by the whole set of labels, of which there are mostly few.
     pods: BTreeMap<Name, NameMap<Labels, BTreeSet<Name>>>,
     /// By namespace, and by key and value of the first label of the selector.
     selectors: NameMap<Name, NameMap<Name, NameMap<Name, BTreeSet<Name>>>>,
-    /// What changed since it was last taken; `None` while nobody follows.
-    pub(super) touched: Option<Vec<Touched>>,
 }
 
 impl Index {
@@ -53,17 +49,7 @@ impl Index {
         selectors.flat_map(first).flatten()
     }
 
-    fn touch(&mut self, touched: impl FnOnce() -> Touched) {
-        if let Some(all) = &mut self.touched {
-            all.push(touched());
-        }
-    }
-
     pub(super) fn service(&mut self, key: &Key, old: Option<&Service>, new: Option<&Service>) {
-        if old == new {
-            return;
-        }
-        self.touch(|| Touched::Service(key.clone()));
         let first = |service: Option<&Service>| {
             let (label, value) = service?.selector.iter().next()?;
             Some((label.clone(), value.clone()))
@@ -93,19 +79,12 @@ impl Index {
         }
     }
 
-    pub(super) fn node(&mut self, old: Option<&Node>, new: Option<&Node>) {
-        if old.is_some() != new.is_some() {
-            self.touch(|| Touched::Node);
-        }
-    }
-
     pub(super) fn slice(
         &mut self,
         key: &Key,
         old: Option<&EndpointSlice>,
         new: Option<&EndpointSlice>,
     ) {
-        self.touch(|| Touched::slice(key, old, new));
         let service = |slice: Option<&EndpointSlice>| slice?.service_key(key);
         let (old, new) = (service(old), service(new));
         if old == new {
@@ -125,10 +104,6 @@ impl Index {
     }
 
     pub(super) fn pod(&mut self, key: &Key, old: Option<&Pod>, new: Option<&Pod>) {
-        if old == new {
-            return;
-        }
-        self.touch(|| Touched::pod(key, old, new));
         let labels = |pod: Option<&Pod>| pod.map(|pod| pod.labels.clone());
         let (old, new) = (labels(old), labels(new));
         if old == new {

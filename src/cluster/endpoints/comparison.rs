@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::mismatch::{Place, mismatches};
-use super::name::NameMap;
-use super::{
-    Cluster, Endpoint, EndpointSlice, Key, Labels, Mismatches, Name, Node, Pod, Service, Table,
+use super::index::Index;
+use super::mismatch::{Mismatches, Place, mismatches};
+use crate::cluster::{Clock, Cluster, Table};
+use crate::model::{
+    Endpoint, EndpointSlice, Fact, Key, Labels, Name, NameMap, Node, Pod, Service, Unanswered,
     Unknown,
 };
 
@@ -27,14 +28,43 @@ pub struct Comparison<'a> {
 /// The tables that are compared; whether they can be believed is the caller's question.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tables<'a> {
-    pub(super) cluster: &'a Cluster,
-    pub(super) services: &'a Table<Service>,
-    pub(super) pods: &'a Table<Pod>,
-    pub(super) slices: &'a Table<EndpointSlice>,
-    pub(super) nodes: &'a Table<Node>,
+    pub(super) now: Clock,
+    index: &'a Index,
+    services: &'a Table<Service>,
+    pods: &'a Table<Pod>,
+    slices: &'a Table<EndpointSlice>,
+    nodes: &'a Table<Node>,
 }
 
 impl<'a> Tables<'a> {
+    /// Takes those that can be believed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cluster::read`].
+    pub(super) fn read(cluster: &'a Cluster, index: &'a Index) -> Result<Self, Unanswered> {
+        Ok(Self {
+            now: cluster.now(),
+            index,
+            services: cluster.read()?,
+            pods: cluster.read()?,
+            slices: cluster.read()?,
+            nodes: cluster.read()?,
+        })
+    }
+
+    /// Takes those that are complete, however old.
+    pub(super) fn complete(cluster: &'a Cluster, index: &'a Index) -> Option<Self> {
+        Some(Self {
+            now: cluster.now(),
+            index,
+            services: complete(cluster)?,
+            pods: complete(cluster)?,
+            slices: complete(cluster)?,
+            nodes: complete(cluster)?,
+        })
+    }
+
     /// Compares every Service, and gives a namespace that cannot be read instead of those in it.
     ///
     /// Namespace by namespace, because each pod is looked at once and none is searched for.
@@ -73,7 +103,7 @@ impl<'a> Tables<'a> {
         let (mut last, mut selecting): (Option<&Labels>, Vec<usize>) = (None, Vec::new());
         for (key, pod) in self.pods.namespace(namespace)? {
             if last != Some(&pod.labels) {
-                let may = self.cluster.may_select(namespace, &pod.labels);
+                let may = self.index.may_select(namespace, &pod.labels);
                 let may = may.filter_map(|name| places.get(name).copied());
                 selecting.clear();
                 selecting.extend(may.filter(|at| services[*at].1.selects(pod)));
@@ -90,7 +120,11 @@ impl<'a> Tables<'a> {
     /// cannot be read or its endpoints are somebody else's.
     pub(super) fn compare_one(self, key: &'a Key) -> Option<Comparison<'a>> {
         let service = self.service(key)?;
-        let mut selected: Vec<_> = self.cluster.last_known_pods_of(key, service).collect();
+        let pod = |name: &'a Name| {
+            let key = Key { namespace: key.namespace.clone(), name: name.clone() };
+            Some((name, self.pods.get(&key)?))
+        };
+        let mut selected: Vec<_> = self.index.pods_of(key, service).filter_map(pod).collect();
         selected.sort_unstable_by_key(|(name, _)| *name);
         Some(self.compare(key, service, selected, |name| self.is_node(name)))
     }
@@ -108,6 +142,28 @@ impl<'a> Tables<'a> {
         self.nodes.get(&Key::new("", name.clone())).is_some()
     }
 
+    /// Returns the slices of one Service.
+    pub(super) fn slices_of(self, service: &Key) -> impl Iterator<Item = &'a EndpointSlice> {
+        slices_of(self.index, self.slices, service)
+    }
+
+    /// Returns a pod's namesake in the namespace of `service`.
+    pub(super) fn pod(self, service: &Key, name: &Name) -> Option<&'a Pod> {
+        self.pods.get(&Key { namespace: service.namespace.clone(), name: name.clone() })
+    }
+
+    /// Returns the names of the Services that may select `labels`.
+    pub(super) fn may_select<'b>(
+        self,
+        namespace: &Name,
+        labels: &'b Labels,
+    ) -> impl Iterator<Item = &'b Name>
+    where
+        'a: 'b,
+    {
+        self.index.may_select(namespace, labels)
+    }
+
     fn compare(
         self,
         key: &'a Key,
@@ -119,7 +175,7 @@ impl<'a> Tables<'a> {
         sides.reserve(selected.len());
         sides.extend(selected.iter().map(|(name, pod)| (*name, Side::of(pod))));
         let mut strangers = Vec::new();
-        for slice in self.cluster.last_known_slices_of(key).filter(|slice| slice.managed) {
+        for slice in self.slices_of(key).filter(|slice| slice.managed) {
             for endpoint in &slice.endpoints {
                 let name = match (&endpoint.pod, endpoint.address) {
                     (Some(pod), _) => &pod.name,
@@ -152,6 +208,24 @@ impl<'a> Tables<'a> {
     }
 }
 
+/// Returns the objects of a kind once they are all known.
+fn complete<T: Fact>(cluster: &Cluster) -> Option<&Table<T>> {
+    cluster.last_known().filter(|table| table.is_complete())
+}
+
+/// Returns the slices of one Service.
+pub(super) fn slices_of<'a>(
+    index: &'a Index,
+    slices: &'a Table<EndpointSlice>,
+    service: &Key,
+) -> impl Iterator<Item = &'a EndpointSlice> + use<'a> {
+    let namespace = service.namespace.clone();
+    index
+        .slices_of(service)
+        .map(move |name| Key { namespace: namespace.clone(), name: name.clone() })
+        .filter_map(|key| slices.get(&key))
+}
+
 /// What is known of one name.
 #[derive(Default)]
 struct Side<'a> {
@@ -177,19 +251,20 @@ impl<'a> Side<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Event;
+    use crate::cluster::endpoints::{compare, last_known_slices_of, of};
     use crate::fixtures::cluster;
-    use crate::model::{Event, Labels};
+    use crate::model::Labels;
 
     /// The pods that each Service selects, as one line each.
     fn selected(facts: &Cluster) -> Vec<String> {
         let mut lines = Vec::new();
-        facts
-            .compare(&mut |compared| {
-                let it = compared.unwrap();
-                let pods: Vec<&str> = it.selected.iter().map(|(name, _)| &***name).collect();
-                lines.push(format!("{}: {}", it.key.name, pods.join(" ")));
-            })
-            .unwrap();
+        compare(facts, &mut |compared| {
+            let it = compared.unwrap();
+            let pods: Vec<&str> = it.selected.iter().map(|(name, _)| &***name).collect();
+            lines.push(format!("{}: {}", it.key.name, pods.join(" ")));
+        })
+        .unwrap();
         lines
     }
 
@@ -216,8 +291,20 @@ mod tests {
         let facts = cluster().service("shop/cart").pod("shop/cart-1").pod("shop/cart-2");
         let facts = facts.pod_with("shop/cart-1", |pod| pod.labels = [("app", "pay")].into());
         let key = Key::new("shop", "cart");
-        let service = facts.last_known::<Service>().unwrap().get(&key).unwrap();
-        let names = facts.last_known_pods_of(&key, service).map(|(name, _)| name.to_string());
-        assert_eq!(names.collect::<Vec<_>>(), ["cart-2"]);
+        let tables = Tables::read(&facts, &of(&facts).index).unwrap();
+        let selected = tables.compare_one(&key).unwrap().selected;
+        let names: Vec<&str> = selected.iter().map(|(name, _)| &***name).collect();
+        assert_eq!(names, ["cart-2"]);
+    }
+
+    #[test]
+    fn a_slice_that_moves_to_another_service_leaves_the_first() {
+        let slice = |service: &str| {
+            let service = Some(service.into());
+            Event::Put(Key::new("shop", "a"), EndpointSlice { service, ..EndpointSlice::default() })
+        };
+        let facts = cluster().with(slice("cart")).with(slice("pay"));
+        let slices = |name: &str| last_known_slices_of(&facts, &Key::new("shop", name)).count();
+        assert_eq!((slices("cart"), slices("pay")), (0, 1));
     }
 }

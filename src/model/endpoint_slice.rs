@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Fact, Index, IpFamily, Key, Kind, Name, Protocol, Uid};
+use super::{Fact, IpFamily, Key, Kind, Name, Protocol, Uid};
 
 /// What is kept of an EndpointSlice.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -63,10 +63,6 @@ impl Fact for EndpointSlice {
         version: "v1",
         plural: "endpointslices",
     };
-
-    fn index(index: &mut Index, key: &Key, old: Option<&Self>, new: Option<&Self>) {
-        index.slice(key, old, new);
-    }
 }
 
 impl EndpointSlice {

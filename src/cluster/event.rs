@@ -1,0 +1,22 @@
+//! What a watch says of its kind.
+
+use crate::model::{Key, Unanswered};
+
+/// What a watch says of its kind.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// A list begins; what it does not name before `Done` is gone.
+    Begin,
+    /// An object is there, as given.
+    Put(Key, T),
+    /// An object is there, and cannot be decoded.
+    Undecoded(Key),
+    /// An object was deleted.
+    Gone(Key),
+    /// The list is complete.
+    Done,
+    /// The source is alive and has nothing new.
+    Proved,
+    /// The source cannot be read: forbidden, or no such kind.
+    Barred(Unanswered),
+}

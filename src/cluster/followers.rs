@@ -1,0 +1,20 @@
+//! All that follows single objects.
+
+use super::endpoints::Endpoints;
+use super::{Cluster, Follower, Settings};
+
+/// One line for each.
+const ALL: &[fn() -> Box<dyn Follower>] = &[|| Box::<Endpoints>::default()];
+
+impl Cluster {
+    /// Begins without any fact.
+    pub fn new(settings: Settings) -> Self {
+        Self::with_followers(settings, ALL.iter().map(|begin| begin()).collect())
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
