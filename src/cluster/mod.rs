@@ -2,8 +2,9 @@
 //!
 //! From the ground up: `clock`, `event` and `table` know one kind each; `state` is all of them,
 //! and brings every change of an object to those that follow it; `endpoints` is one of these;
-//! `followers` lists them. Without I/O; time comes in as a value.
+//! `followers` lists them; `agents` says which agents can be believed. Without I/O; time comes in as a value.
 
+pub mod agents;
 mod change;
 mod clock;
 pub mod endpoints;

@@ -170,21 +170,10 @@ impl Cluster {
         !node.is_leaving() && !node.created.is_some_and(is_young)
     }
 
-    /// Returns what the agents said of late.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Unknown::Stale`] when none has.
-    pub fn observations(&self) -> Result<impl Iterator<Item = (&Agent, &Observation)>, Unanswered> {
-        if self.agents.is_empty() {
-            return Err(Unknown::Stale("agents").into());
-        }
-        Ok(self.agents.iter().map(|(agent, observed)| (agent, &observed.observation)))
-    }
-
-    /// Returns what an agent said last, unless that was too long ago.
-    pub fn observed(&self, agent: &Agent) -> Option<&Observed> {
-        self.agents.get(agent)
+    /// Returns what each agent said last, unless that was too long ago; not for judging: what can
+    /// be believed of it says [`Agents`](super::agents::Agents).
+    pub fn last_observed(&self) -> impl Iterator<Item = (&Agent, &Observed)> {
+        self.agents.iter()
     }
 
     /// Returns since when nobody has asked for the page of metrics; absent where there is none.

@@ -5,20 +5,19 @@
 //! neither are young ones, whose network may still be setting itself up.
 
 mod ring;
-mod roster;
 mod targets;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::Cluster;
+use crate::cluster::agents::Agents;
 use crate::model::{
     Agent, DnsPlan, EndpointPlan, EndpointSlice, ExpectedPlan, Fact, Key, Kind, Name, Namespace,
     Node, NodeTarget, Plan, Pod, PodPlan, ReplicaPlan, Service, ServicePlan, Uid, Vantage,
 };
 
 use ring::{Rings, hash, mix};
-pub use roster::roster;
 
 /// The namespace whose uid is the cluster's identity.
 const SYSTEM: &str = "kube-system";
@@ -94,7 +93,7 @@ impl Book {
         let system = cluster.last_known::<Namespace>();
         let system = system.and_then(|all| all.get(&Key::new("", SYSTEM)));
         let salt = system.map(|namespace| namespace.uid.clone()).unwrap_or_default();
-        let contacts = roster(cluster);
+        let contacts = Agents::of(cluster).contacts();
         let agents = contacts.iter().filter(|(agent, _)| agent.vantage == Vantage::Pod);
         let peers = agents
             .filter(|(agent, _)| is_target(&agent.node))

@@ -155,15 +155,15 @@ fn leaving_young_and_virtual_nodes_are_nobodys_target() {
 
 #[test]
 fn while_an_agent_is_replaced_the_one_that_stays_is_the_contact() {
-    let roster = |facts: &Facts| roster(facts.0.cluster());
+    let contacts = |facts: &Facts| Agents::of(facts.0.cluster()).contacts();
     let n1 = Agent { node: "n1".into(), vantage: Vantage::Pod };
     let old = |pod: &mut Pod| pod.terminating = true;
     let both = three().agent("n1", 99, old);
-    assert_eq!(roster(&both)[&n1], SocketAddr::from(([10, 244, 11, 2], 12350)));
+    assert_eq!(contacts(&both)[&n1], SocketAddr::from(([10, 244, 11, 2], 12350)));
     let only = Facts::new().agent("n1", 99, old);
-    assert_eq!(roster(&only)[&n1], SocketAddr::from(([10, 244, 99, 2], 12350)));
+    assert_eq!(contacts(&only)[&n1], SocketAddr::from(([10, 244, 99, 2], 12350)));
     let ended = Facts::new().agent("n1", 99, |pod| pod.ended = true);
-    assert!(roster(&ended).is_empty());
+    assert!(contacts(&ended).is_empty());
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn pods_of_other_namespaces_and_daemon_sets_are_never_asked() {
         ..Pod::default()
     };
     let facts = facts.put(Key::new("shop", "netvitals-agent-x"), agent);
-    assert!(roster(facts.0.cluster()).is_empty());
+    assert!(Agents::of(facts.0.cluster()).contacts().is_empty());
 }
 
 #[test]

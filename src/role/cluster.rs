@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check::{self, scraping};
+use crate::cluster::agents::Agents;
 use crate::cluster::{Change, Settings};
 use crate::family::{Desc, Family, Rows};
 use crate::http::health::{self, Health};
@@ -24,7 +25,7 @@ use crate::http::metrics::{self, Metrics};
 use crate::http::pages::{self, Shown};
 use crate::http::{Limits, Server, plan};
 use crate::owner::Owner;
-use crate::plan::{Book, roster};
+use crate::plan::Book;
 use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
 use crate::task::{self, Task, Uptime, supervise};
@@ -191,7 +192,7 @@ fn own(
             tell_unscraped(&new, &mut unscraped);
             let facts = owner.cluster();
             published.book.store(Book::once_known(facts).map(Arc::new));
-            published.roster.store(Arc::new(roster(facts)));
+            published.roster.store(Arc::new(Agents::of(facts).contacts()));
             published.report.store(Some(Arc::new(new)));
             published.spent.send_replace(start.elapsed());
         }

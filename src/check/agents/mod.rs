@@ -7,16 +7,15 @@
 //! out: agents on nodes that are young or taken away; pods that are no agents.
 
 mod codes;
-pub(crate) mod roster;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::codes::{COLLECTOR_ISOLATED, MISSING, REFUSED, RESTRICTED_BY_POLICY, STALE};
-use self::roster::Roster;
 use super::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
+use crate::cluster::agents::{Agents, agent};
 use crate::family::Family;
 use crate::model::{
     Agent, Effect, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod, Skipped,
@@ -61,20 +60,20 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if (&settings.agents, &settings.host_agents, settings.named_agents) == (&None, &None, 0) {
         return Err(Skipped::NotConfigured.into());
     }
-    let roster = Roster::of(cluster);
+    let agents = Agents::of(cluster);
     let expected = match expected(cluster) {
         Ok(expected) => Some(expected),
-        Err(why) if roster.is_empty() => return Err(why),
+        Err(why) if agents.iter().next().is_none() => return Err(why),
         Err(why) => {
             out.gap("nodes", why);
             None
         }
     };
-    measure(&roster, expected.as_ref(), out);
+    measure(&agents, expected.as_ref(), out);
     if let Some(expected) = &expected {
-        missing(cluster, &roster, expected, out);
+        missing(cluster, &agents, expected, out);
     }
-    silent(cluster, &roster, out);
+    silent(cluster, &agents, out);
     restricted(cluster, out);
     Ok(())
 }
@@ -98,19 +97,20 @@ fn expected(cluster: &Cluster) -> Result<BTreeSet<Agent>, Unanswered> {
     Ok(expected)
 }
 
-fn measure(roster: &Roster, expected: Option<&BTreeSet<Agent>>, out: &mut Output) {
+fn measure(agents: &Agents<'_>, expected: Option<&BTreeSet<Agent>>, out: &mut Output) {
     for vantage in Vantage::ALL {
         if let Some(expected) = expected {
             let count = expected.iter().filter(|agent| agent.vantage == vantage).count();
             out.sample(&EXPECTED, [vantage.as_str()], count as f64);
         }
     }
-    let heard: BTreeMap<&Agent, _> = roster.heard().collect();
+    let heard: BTreeMap<&Agent, _> =
+        agents.iter().filter_map(|(agent, it)| Some((agent, it.heard?))).collect();
     let known: BTreeSet<&Agent> =
         heard.keys().copied().chain(expected.into_iter().flatten()).collect();
     for agent in known {
         let labels = [&*agent.node, agent.vantage.as_str()];
-        out.sample(&REPORTING, labels, f64::from(u8::from(roster.speaks(agent))));
+        out.sample(&REPORTING, labels, f64::from(u8::from(agents.speaks(agent))));
         if let Some(at) = heard.get(agent) {
             out.sample(&LAST, labels, at.unix.as_secs_f64());
         }
@@ -118,22 +118,22 @@ fn measure(roster: &Roster, expected: Option<&BTreeSet<Agent>>, out: &mut Output
 }
 
 /// Finds nodes without an agent, and the reason why no node has one.
-fn missing(cluster: &Cluster, roster: &Roster, expected: &BTreeSet<Agent>, out: &mut Output) {
+fn missing(cluster: &Cluster, agents: &Agents<'_>, expected: &BTreeSet<Agent>, out: &mut Output) {
     let settings = cluster.settings();
     let pods = cluster.read::<Pod>();
     if let Err(why) = pods.and_then(|pods| Ok(pods.namespace(&settings.namespace).map(|_| ())?)) {
         out.gap("pods", why);
         return;
     }
-    let refused = refused(cluster, roster, expected, out);
+    let refused = refused(cluster, agents, expected, out);
     let mut nodes: BTreeMap<&Name, Vec<String>> = BTreeMap::new();
     for agent in expected {
-        if roster.speaks(agent) || (refused && agent.vantage == Vantage::Host) {
+        if agents.speaks(agent) || (refused && agent.vantage == Vantage::Host) {
             continue;
         }
-        let why = match roster.get(agent).and_then(|it| it.pod.as_ref()) {
-            Some((_, true)) => continue,
-            Some((pod, false)) => format!("{} ({pod} is not ready)", agent.vantage.as_str()),
+        let why = match agents.get(agent).and_then(|it| it.pod.as_ref()) {
+            Some(pod) if pod.ready => continue,
+            Some(pod) => format!("{} ({} is not ready)", agent.vantage.as_str(), pod.name),
             None => format!("{} (no pod)", agent.vantage.as_str()),
         };
         nodes.entry(&agent.node).or_default().push(why);
@@ -150,12 +150,12 @@ fn missing(cluster: &Cluster, roster: &Roster, expected: &BTreeSet<Agent>, out: 
 /// Finds out whether Pod Security keeps all host agents away.
 fn refused(
     cluster: &Cluster,
-    roster: &Roster,
+    agents: &Agents<'_>,
     expected: &BTreeSet<Agent>,
     out: &mut Output,
 ) -> bool {
     let is_host = |agent: &Agent| agent.vantage == Vantage::Host;
-    if !expected.iter().any(is_host) || roster.agents().any(is_host) {
+    if !expected.iter().any(is_host) || agents.iter().any(|(agent, _)| is_host(agent)) {
         return false;
     }
     let own = Key::new("", cluster.settings().namespace.clone());
@@ -182,8 +182,8 @@ fn refused(
 
 /// Finds agents that ought to speak and do not: one finding each, or a single one where it is
 /// rather the listener that is cut off.
-fn silent(cluster: &Cluster, roster: &Roster, out: &mut Output) {
-    let (all, silent) = (roster.speakers(&Vantage::ALL).len(), roster.silent());
+fn silent(cluster: &Cluster, agents: &Agents<'_>, out: &mut Output) {
+    let (all, silent) = (agents.expected(&Vantage::ALL).len(), agents.silent());
     let own = || Object {
         kind: Namespace::KIND,
         key: Key::new("", cluster.settings().namespace.clone()),
@@ -209,9 +209,10 @@ fn silent(cluster: &Cluster, roster: &Roster, out: &mut Output) {
         );
         out.finding(on(&STALE, node, message));
     }
-    let named = roster.named();
+    let named =
+        agents.iter().filter(|(agent, it)| it.pod.is_none() && agents.speaks(agent)).count();
     let lacking = cluster.settings().named_agents.saturating_sub(named);
-    if lacking > 0 && roster.is_late() {
+    if lacking > 0 && agents.had_time() {
         let message = format!(
             "{lacking} of {} agents that are named by their URL do not answer: look at the log",
             cluster.settings().named_agents
@@ -236,7 +237,7 @@ fn restricted(cluster: &Cluster, out: &mut Output) {
     let pods = pods.flat_map(|pods| pods.last_known_namespace(namespace)).map(|(_, pod)| pod);
     let pods: Vec<&Pod> = pods.filter(|pod| !pod.ended).collect();
     // The installation may have another name than netvitals; the agents say which.
-    let agents = pods.iter().filter(|pod| roster::agent(cluster, pod).is_some());
+    let agents = pods.iter().filter(|pod| agent(cluster, pod).is_some());
     let names: BTreeSet<&Name> = agents.filter_map(|pod| pod.labels.get(NAME)).collect();
     let is_own = |labels: &Labels| {
         let name = labels.get(NAME);
@@ -257,7 +258,7 @@ fn restricted(cluster: &Cluster, out: &mut Output) {
             })
         };
         // What others send to the cluster role changes nothing of what agents see.
-        let ingress = roster::agent(cluster, pod).is_some() && !is_open(|it| it.ingress);
+        let ingress = agent(cluster, pod).is_some() && !is_open(|it| it.ingress);
         let egress = !is_open(|it| it.egress);
         for (key, policy) in selecting {
             let ingress = ingress && policy.ingress == Effect::Restricts;

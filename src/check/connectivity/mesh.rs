@@ -3,15 +3,45 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Output;
-use crate::check::agents::roster::{Judged, Roster};
 use crate::check::observers::Observers;
 use crate::cluster::Cluster;
+use crate::cluster::agents::{Agents, Believed, Nodes};
 use crate::model::{
-    Failure, Name, Node, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown, Vantage, Window,
+    Failure, Name, Node, Observation, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
+    Vantage, Window,
 };
 
 /// Fewer attempts than this say nothing of a target.
 const ENOUGH: u64 = 3;
+
+/// The agents of one vantage that can be believed, and what they reach.
+pub(super) struct Reaching<'a> {
+    words: Vec<(&'a Name, &'a [Reached])>,
+    speaking: usize,
+    expected: usize,
+    /// How many there are, silent ones among them.
+    all: usize,
+}
+
+impl<'a> Reaching<'a> {
+    /// Asks the agents of `vantage`; those that cannot be believed leave a gap.
+    ///
+    /// # Errors
+    ///
+    /// As [`Agents::believed`].
+    pub(super) fn of(
+        agents: &Agents<'a>,
+        vantage: Vantage,
+        out: &mut Output,
+    ) -> Result<Self, Unanswered> {
+        let reach = |said: &'a Observation| said.reach.as_deref().ok_or(Unknown::AgentTooOld);
+        let gap = &mut |why| out.gap("agents", why);
+        let Believed { words, speaking, expected } =
+            agents.believed(vantage, reach, |by| by.tcp, gap)?;
+        let all = agents.iter().filter(|(agent, _)| agent.vantage == vantage).count();
+        Ok(Self { words, speaking, expected, all })
+    }
+}
 
 /// For each observer whether it fails to reach each of its targets; both are nodes.
 #[derive(Clone, Debug, Default)]
@@ -31,61 +61,33 @@ pub(super) struct Judgement {
 }
 
 impl Mesh {
-    /// Reads what the agents of one vantage say of one class of targets, but for those `left_out`.
+    /// Reads what `agents` say of one class of targets, but for those `left_out`.
     ///
     /// # Errors
     ///
-    /// Says why nobody can be judged: the agents are silent, too old or captured, or there is
-    /// nothing to reach.
+    /// Says why no target can be judged: the replica is cut off, or there is nothing to reach.
     pub(super) fn of(
         cluster: &Cluster,
-        roster: &Roster,
-        out: &mut Output,
-        (vantage, target): (Vantage, Target),
+        agents: &Reaching<'_>,
+        target: Target,
         left_out: &BTreeSet<Name>,
     ) -> Result<Self, Unanswered> {
-        let judged = Judged::of(cluster);
-        let (mut mesh, mut heard, mut why) = (Self::default(), 0, Unknown::Stale("agents"));
-        let mut unsettled = 0;
-        for (agent, observation) in cluster.observations()? {
-            let speaks = agent.vantage == vantage && roster.speaks(agent);
-            if !speaks {
-                continue;
-            }
-            if !roster.is_settled(agent) {
-                unsettled += 1;
-                continue;
-            }
-            heard += 1;
-            why = match &observation.reach {
-                None => Unknown::AgentTooOld,
-                Some(_) if observation.captured.is_some_and(|by| by.tcp) => Unknown::Captured,
-                Some(reach) => {
-                    let others = connections(reach, target).filter(|(node, _)| {
-                        **node != agent.node && judged.is_target(node) && !left_out.contains(*node)
-                    });
-                    mesh.0.insert(agent.node.clone(), failing(others));
-                    continue;
-                }
-            };
-            out.gap("agents", why);
-        }
-        if heard == 0 && unsettled > 0 {
-            // A cluster that was just made: there is nobody yet whose silence is a failure.
-            return Err(Skipped::NotApplicable.into());
-        }
-        if mesh.0.is_empty() {
-            return Err(why.into());
-        }
-        // Whoever hears only its own node, or less than half of all, is itself cut off.
-        let speakers = roster.speakers(&[vantage]).len();
-        if 2 * heard < speakers || (heard == 1 && speakers > 1) {
+        // A replica that hears only the agent of its own node is cut off.
+        if agents.speaking == 1 && agents.expected > 1 {
             return Err(Unknown::Stale("agents").into());
+        }
+        let nodes = Nodes::of(cluster);
+        let mut mesh = Self::default();
+        for &(observer, reach) in &agents.words {
+            let others = connections(reach, target).filter(|(node, _)| {
+                *node != observer && nodes.is_target(node) && !left_out.contains(*node)
+            });
+            mesh.0.insert(observer.clone(), failing(others));
         }
         if mesh.0.values().all(BTreeMap::is_empty) && left_out.is_empty() {
             let others = match target {
                 Target::Node => places(cluster),
-                _ => roster.agents().filter(|agent| agent.vantage == vantage).count(),
+                _ => agents.all,
             };
             let alone = others < 2;
             let why =
@@ -167,28 +169,19 @@ fn places(cluster: &Cluster) -> usize {
     nodes.filter(|(_, node)| node.runs_agents()).count()
 }
 
-/// Returns the nodes that no agent of a vantage has ever reached on a class of targets: the site
-/// may not allow it, which is no outage.
-pub(super) fn never_worked(
-    cluster: &Cluster,
-    roster: &Roster,
-    (vantage, target): (Vantage, Target),
-) -> Result<BTreeSet<Name>, Unanswered> {
+/// Returns the nodes that none of `agents` has ever reached on a class of targets: the site may
+/// not allow it, which is no outage.
+pub(super) fn never_worked(agents: &Reaching<'_>, target: Target) -> BTreeSet<Name> {
     let (mut tried, mut worked) = (BTreeSet::new(), BTreeSet::new());
-    for (agent, observation) in cluster.observations()? {
-        if agent.vantage != vantage || !roster.speaks(agent) {
-            continue;
-        }
-        for (node, row) in connections(observation.reach.iter().flatten(), target) {
-            // An agent that cannot say so is taken to have reached it.
-            if row.worked != Some(false) {
-                worked.insert(node);
-            } else if row.attempts.attempts >= ENOUGH {
-                tried.insert(node);
-            }
+    for (node, row) in agents.words.iter().flat_map(|(_, reach)| connections(*reach, target)) {
+        // An agent that cannot say so is taken to have reached it.
+        if row.worked != Some(false) {
+            worked.insert(node);
+        } else if row.attempts.attempts >= ENOUGH {
+            tried.insert(node);
         }
     }
-    Ok(tried.difference(&worked).map(|node| (*node).clone()).collect())
+    tried.difference(&worked).map(|node| (*node).clone()).collect()
 }
 
 /// Returns what came of the connections to a class of targets, by the node that is meant.

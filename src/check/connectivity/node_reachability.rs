@@ -13,11 +13,11 @@
 
 use std::collections::BTreeSet;
 
-use super::mesh::{Judgement, Mesh, never_worked};
+use super::mesh::{Judgement, Mesh, Reaching, never_worked};
 use super::{Words, code, list, tell};
-use crate::check::agents::roster::Roster;
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
 use crate::cluster::Cluster;
+use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
     Fact, Key, Name, Namespace, Node, Object, Skipped, Target, Unanswered, Vantage,
@@ -156,13 +156,12 @@ pub(super) fn judge(
     cluster: &Cluster,
     out: &mut Output,
 ) -> Result<(Judgement, BTreeSet<Name>), Unanswered> {
-    let roster = Roster::of(cluster);
-    let has_host_agents = cluster.observations()?.any(|(agent, said)| {
-        agent.vantage == Vantage::Host && said.reach.is_some() && roster.speaks(agent)
-    });
-    let vantage = if has_host_agents { Vantage::Host } else { Vantage::Pod };
-    let of = (vantage, Target::Node);
-    let never = never_worked(cluster, &roster, of)?;
-    let judgement = Mesh::of(cluster, &roster, out, of, &never)?.judge();
+    let (agents, settings) = (Agents::of(cluster), cluster.settings());
+    let host_agents_look = agents.speaking(Vantage::Host).any(|(_, said)| said.reach.is_some());
+    let has_pod_agents = settings.agents.is_some() || settings.named_agents > 0;
+    let vantage = if host_agents_look || !has_pod_agents { Vantage::Host } else { Vantage::Pod };
+    let agents = Reaching::of(&agents, vantage, out)?;
+    let never = never_worked(&agents, Target::Node);
+    let judgement = Mesh::of(cluster, &agents, Target::Node, &never)?.judge();
     Ok((judgement, never))
 }

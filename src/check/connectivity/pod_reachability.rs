@@ -10,11 +10,11 @@
 
 use std::collections::BTreeSet;
 
-use super::mesh::Mesh;
+use super::mesh::{Mesh, Reaching};
 use super::{Words, code, node_reachability, tell};
-use crate::check::agents::roster::Roster;
 use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
 use crate::cluster::Cluster;
+use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{Fact, Name, Node, ProbeKind, Skipped, Target, Unanswered, Vantage};
 
@@ -127,10 +127,10 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if let Err(why) = cluster.read::<Node>() {
         out.gap("nodes", why);
     }
+    let agents = Agents::of(cluster);
+    let reaching = Reaching::of(&agents, Vantage::Pod, out)?;
     // Pods reach pods in every cluster: none is left out for never having been reached.
-    let (roster, nobody) = (Roster::of(cluster), BTreeSet::new());
-    let of = (Vantage::Pod, Target::PeerPod);
-    let judgement = Mesh::of(cluster, &roster, out, of, &nobody)?.judge();
+    let judgement = Mesh::of(cluster, &reaching, Target::PeerPod, &BTreeSet::new())?.judge();
     // Its gaps are told by its own check.
     let nodes = node_reachability::judge(cluster, &mut Output::default()).ok();
     let nodes = nodes.map(|(judgement, _)| judgement);
@@ -139,7 +139,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         match observers.map(|observers| observers.agree()) {
             None => "look at whether the node itself is reached".to_owned(),
             Some(true) => "nor the node itself: look at node_reachability".to_owned(),
-            Some(false) if echoes(cluster, node) => {
+            Some(false) if echoes(&agents, node) => {
                 "the node answers, and so do echo requests to its pods: look at the policies for \
                  TCP"
                 .to_owned()
@@ -155,12 +155,14 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 
 /// Whether echo requests to a node's pods are mostly answered; where they are not, that says
 /// nothing, because many sites drop them.
-fn echoes(cluster: &Cluster, node: &Name) -> bool {
-    let said = cluster.observations().into_iter().flatten();
-    let on_pods = said.filter(|(agent, _)| agent.vantage == Vantage::Pod);
-    let rows = on_pods.flat_map(|(_, said)| said.reach.iter().flatten()).filter(|row| {
-        (row.target, row.probe, row.node.as_ref()) == (Target::PeerPod, ProbeKind::Icmp, Some(node))
-    });
+fn echoes(agents: &Agents<'_>, node: &Name) -> bool {
+    let rows = agents
+        .speaking(Vantage::Pod)
+        .flat_map(|(_, said)| said.reach.iter().flatten())
+        .filter(|row| {
+            (row.target, row.probe, row.node.as_ref())
+                == (Target::PeerPod, ProbeKind::Icmp, Some(node))
+        });
     let (mut attempts, mut failures) = (0, 0);
     for row in rows {
         attempts += row.attempts.attempts;

@@ -10,9 +10,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::said::{fails, is_slow, is_there, said};
+use super::queries::{fails, is_slow, is_there, queries};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::cluster::Cluster;
+use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
     Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Node, Object, Observation, Pod, Replica,
@@ -112,34 +113,23 @@ fn pods<'a>(
     cluster: &'a Cluster,
     out: &mut Output,
 ) -> Result<Vec<(&'a Name, &'a Cpu)>, Unanswered> {
-    let heard = || cluster.observations().into_iter().flatten();
-    let mut host = heard().filter(|(agent, _)| agent.vantage == Vantage::Host).peekable();
-    if host.peek().is_none() {
-        return Err(match cluster.settings().host_agents {
-            Some(_) => Unknown::Stale("agents").into(),
-            None => Skipped::NotConfigured.into(),
-        });
-    }
-    let mut pods = Vec::new();
-    let mut unreadable = true;
-    for (agent, observation) in host {
-        let Some(cpu) = &observation.cpu else {
-            out.gap("nodes", Unknown::Unreadable("the CPU time of the DNS pods"));
-            continue;
-        };
-        unreadable = false;
-        pods.extend(cpu.iter().map(|it| (&agent.node, it)));
-    }
-    if unreadable {
-        return Err(Unknown::Unreadable("the CPU time of the DNS pods").into());
-    }
-    // Replicas that are asked and whose node says nothing of them; one without agents never will.
+    let agents = Agents::of(cluster);
+    let cpu = |said: &'a Observation| {
+        said.cpu.as_deref().ok_or(Unknown::Unreadable("the CPU time of the DNS pods"))
+    };
+    let gap = &mut |why| out.gap("nodes", why);
+    let read = agents.believed(Vantage::Host, cpu, |_| false, gap)?.words.into_iter();
+    let pods: Vec<(&Name, &Cpu)> =
+        read.flat_map(|(node, cpu)| cpu.iter().map(move |it| (node, it))).collect();
+    // Replicas that are asked and whose node says nothing of them; one without agents never will,
+    // and one that is young is not listened to yet.
     let nodes = cluster.last_known::<Node>();
     let hosts = |it: &&Replica| {
         let node = nodes.and_then(|nodes| nodes.get(&Key::new("", it.node.clone())));
-        node.is_none_or(Node::runs_agents)
+        node.is_none_or(|node| node.runs_agents() && cluster.is_settled(node))
     };
-    let asked = heard().flat_map(|(_, observation)| replicas(observation));
+    let speaking = Vantage::ALL.into_iter().flat_map(|vantage| agents.speaking(vantage));
+    let asked = speaking.flat_map(|(_, observation)| replicas(observation));
     let asked = asked.filter(hosts).map(|it| &it.pod);
     let read: BTreeSet<&Key> = pods.iter().map(|(_, it)| &it.pod).collect();
     let mut unread = asked.filter(|pod| !read.contains(pod)).peekable();
@@ -166,7 +156,7 @@ fn replicas(observation: &Observation) -> impl Iterator<Item = &Replica> {
 /// Returns what users notice, when there is something.
 fn symptom(cluster: &Cluster) -> Option<String> {
     // What agents leave out is no gap here: `dns_success` says so.
-    let said = said(cluster, &mut Output::default()).ok()?;
+    let said = queries(cluster, &mut Output::default()).ok()?;
     let (mut headline, mut random) = (Window::default(), Window::default());
     for it in &said {
         headline.add(&it.headline());

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::said::{Said, fails, is_there, mostly, said, service};
+use super::queries::{Queries, fails, is_there, mostly, queries, service};
 use crate::check::observers::Observers;
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::cluster::Cluster;
@@ -63,7 +63,7 @@ const PLAN_OLD: Duration = Duration::from_secs(120);
 type Answered<'a> = BTreeMap<&'a Key, BTreeMap<&'a Replica, Observers>>;
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let said = said(cluster, out)?;
+    let said = queries(cluster, out)?;
     let mut answered = Answered::new();
     for it in &said {
         if it.plan_age.is_some_and(|age| age > PLAN_OLD) {
@@ -77,7 +77,8 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
             replicas.entry(&answers.replica).or_default().add(answers.wrong_now);
         }
     }
-    let resolvers: Vec<&Said<'_>> = said.iter().filter(|it| it.headline().attempts > 0).collect();
+    let resolvers: Vec<&Queries<'_>> =
+        said.iter().filter(|it| it.headline().attempts > 0).collect();
     if answered.is_empty() && resolvers.is_empty() {
         return Err(Skipped::NotConfigured.into());
     }
@@ -133,7 +134,7 @@ fn judge_replicas(answered: &Answered<'_>, out: &mut Output) {
 }
 
 /// Finds resolvers that answer `kubernetes.default` wrongly; when most do, that is one finding.
-fn judge_resolvers(said: &[&Said<'_>], service: Key, out: &mut Output) {
+fn judge_resolvers(said: &[&Queries<'_>], service: Key, out: &mut Output) {
     let mut wrong = Vec::new();
     for it in said {
         let headline = it.headline();

@@ -12,7 +12,7 @@ mod replicas;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::said::{ENOUGH, Said, fails, is_slow, is_there, mostly, said, service};
+use super::queries::{ENOUGH, Queries, fails, is_slow, is_there, mostly, queries, service};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
 use crate::cluster::Cluster;
 use crate::family::Family;
@@ -123,7 +123,7 @@ pub static SLOW: Code = Code {
 };
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let said = said(cluster, out)?;
+    let said = queries(cluster, out)?;
     ratios(&said, out);
     let mut by_node: BTreeMap<&Name, Window> = BTreeMap::new();
     let mut total = Window::default();
@@ -148,7 +148,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     }
     let (alone, others) = nodes::single_out(&by_node);
     for node in alone {
-        let from_it: Vec<&Said<'_>> = said.iter().filter(|it| it.node == node).collect();
+        let from_it: Vec<&Queries<'_>> = said.iter().filter(|it| it.node == node).collect();
         let window = &by_node[node];
         let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
         let told = tell(window, &from_it, "look at the node's path to the DNS pods");
@@ -157,7 +157,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     }
     let subject = Object { kind: Service::KIND, key: service(cluster, &said) };
     if fails(&others) {
-        let all: Vec<&Said<'_>> = said.iter().collect();
+        let all: Vec<&Queries<'_>> = said.iter().collect();
         let message = tell(&others, &all, "look at the DNS pods and their CPU");
         out.finding(Finding { code: &LOW, subject: subject.clone(), node: None, message });
     }
@@ -175,7 +175,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 }
 
 /// Gives the share of success of each way to ask.
-fn ratios(said: &[Said<'_>], out: &mut Output) {
+fn ratios(said: &[Queries<'_>], out: &mut Output) {
     let mut sums: BTreeMap<[&str; 3], Window> = BTreeMap::new();
     for row in said.iter().flat_map(|it| &it.dns.rows) {
         // A newer agent's path or question would add up with others under one name.
@@ -194,7 +194,7 @@ fn ratios(said: &[Said<'_>], out: &mut Output) {
 }
 
 /// Says how many queries failed, why, and where to look.
-fn tell(window: &Window, said: &[&Said<'_>], otherwise: &'static str) -> String {
+fn tell(window: &Window, said: &[&Queries<'_>], otherwise: &'static str) -> String {
     let sum = |path: DnsPath| {
         let mut sum = Window::default();
         for it in said {

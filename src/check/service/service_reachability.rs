@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::codes::{NODE_BROKEN, ONLY_BY_SERVICE, UNREACHABLE};
 use self::sight::{Port, Sight, View};
-use crate::check::heard::heard;
 use crate::check::observers::Observers;
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
+use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
-    Fact, Failure, Key, Name, Node, Object, Service, Skipped, Unanswered, Unknown, Window,
+    Fact, Failure, Key, Name, Node, Object, Observation, Service, Skipped, Unanswered, Unknown,
+    Vantage, Window,
 };
 
 /// Judges connections to Services by those to their endpoints.
@@ -51,12 +52,14 @@ static FAILING: Family<3> = Family::gauge(
 /// What agents see of the ports of Services, by node.
 type Sights<'a> = BTreeMap<&'a Name, BTreeMap<Port<'a>, Sight>>;
 
-fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let heard = heard(cluster, out, |said| said.reach.as_deref(), |by| by.tcp)?;
-    if !heard.iter().any(|(_, rows)| rows.iter().any(sight::is_service)) {
+fn run<'a>(cluster: &'a Cluster, out: &mut Output) -> Result<(), Unanswered> {
+    let reach = |said: &'a Observation| said.reach.as_deref().ok_or(Unknown::AgentTooOld);
+    let gap = &mut |why| out.gap("agents", why);
+    let agents = Agents::of(cluster).believed(Vantage::Pod, reach, |by| by.tcp, gap)?.words;
+    if !agents.iter().any(|(_, rows)| rows.iter().any(sight::is_service)) {
         return Err(Skipped::NotConfigured.into());
     }
-    let sights: Sights<'_> = heard
+    let sights: Sights<'_> = agents
         .into_iter()
         .filter(|(_, rows)| !sight::is_cut_off(rows))
         .map(|(node, rows)| (node, sight::all(rows)))

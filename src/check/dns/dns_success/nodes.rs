@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::dns::said::{ENOUGH, fails};
+use crate::check::dns::queries::{ENOUGH, fails};
 use crate::model::{Name, Window};
 
 /// Returns the nodes whose queries fail while those of most others do not, and what the others

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::REPLICA_FAILING;
-use crate::check::dns::said::{Said, mostly};
+use crate::check::dns::queries::{Queries, mostly};
 use crate::check::observers::Observers;
 use crate::check::{Finding, Output};
 use crate::family::Family;
@@ -32,7 +32,7 @@ struct Asked {
 }
 
 /// Judges each replica by its observers.
-pub(super) fn judge(said: &[Said<'_>], out: &mut Output) {
+pub(super) fn judge(said: &[Queries<'_>], out: &mut Output) {
     let mut replicas: BTreeMap<&Replica, Asked> = BTreeMap::new();
     let asked: Vec<_> = said.iter().map(|it| (it, windows(it))).collect();
     for replica in asked.iter().flat_map(|(_, windows)| windows.keys()) {
@@ -71,7 +71,7 @@ pub(super) fn judge(said: &[Said<'_>], out: &mut Output) {
 }
 
 /// Returns what one agent knows of each replica.
-fn windows<'a>(said: &Said<'a>) -> BTreeMap<&'a Replica, Window> {
+fn windows<'a>(said: &Queries<'a>) -> BTreeMap<&'a Replica, Window> {
     let mut windows: BTreeMap<&Replica, Window> = BTreeMap::new();
     for row in &said.dns.rows {
         if (row.path, row.query) == (DnsPath::Replica, DnsQuery::Cluster)
@@ -90,7 +90,7 @@ fn fails(window: &Window) -> bool {
 
 /// Whether it is the agent's own way that is broken: every replica fails, or the one that it
 /// asks and its resolver with it.
-fn is_to_blame(said: &Said<'_>, windows: &BTreeMap<&Replica, Window>) -> bool {
+fn is_to_blame(said: &Queries<'_>, windows: &BTreeMap<&Replica, Window>) -> bool {
     let headline = said.headline();
     let alone = windows.len() > 1 || headline.failures == headline.attempts;
     alone && windows.values().all(fails)

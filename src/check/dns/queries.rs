@@ -1,44 +1,48 @@
-//! What agents on the pod network say of DNS, read in one way by every check.
+//! The DNS queries of the agents on the pod network, read in one way by every check.
 
 use std::time::Duration;
 
 use crate::check::Output;
-use crate::check::heard::heard;
 use crate::cluster::Cluster;
+use crate::cluster::agents::Agents;
 use crate::model::{
     Dns, DnsPath, DnsQuery, DnsRow, Failure, Key, Name, Observation, Protocol, Service, Unanswered,
-    Unknown, Window,
+    Unknown, Vantage, Window,
 };
 
 /// Fewer attempts than this say nothing.
 pub(super) const ENOUGH: u64 = 20;
 
-/// One agent's word.
-pub(super) struct Said<'a> {
+/// The queries of one agent.
+pub(super) struct Queries<'a> {
     /// The agent's node.
     pub(super) node: &'a Name,
-    /// What it says.
+    /// What came of them.
     pub(super) dns: &'a Dns,
-    /// How old the plan is that it asks by.
+    /// How old the plan is by which it asks.
     pub(super) plan_age: Option<Duration>,
 }
 
-/// Returns the word of every agent that can be believed; the others leave a gap.
+/// Returns the queries of every agent that can be believed; the others leave a gap.
 ///
 /// # Errors
 ///
-/// As [`heard`].
-pub(super) fn said<'a>(
+/// As [`Agents::believed`].
+pub(super) fn queries<'a>(
     cluster: &'a Cluster,
     out: &mut Output,
-) -> Result<Vec<Said<'a>>, Unanswered> {
-    // Together with the age of the plan that it asks by.
-    let group = |said: &'a Observation| Some((said.dns.as_ref()?, said.plan_age));
-    let heard = heard(cluster, out, group, |by| by.dns)?.into_iter();
-    Ok(heard.map(|(node, (dns, plan_age))| Said { node, dns, plan_age }).collect())
+) -> Result<Vec<Queries<'a>>, Unanswered> {
+    let group = |said: &'a Observation| {
+        let dns = said.dns.as_ref().ok_or(Unknown::AgentTooOld)?;
+        Ok((dns, said.plan_age))
+    };
+    let gap = &mut |why| out.gap("agents", why);
+    let agents = Agents::of(cluster);
+    let believed = agents.believed(Vantage::Pod, group, |by| by.dns, gap)?.words.into_iter();
+    Ok(believed.map(|(node, (dns, plan_age))| Queries { node, dns, plan_age }).collect())
 }
 
-impl Said<'_> {
+impl Queries<'_> {
     /// Adds up the rows that are `wanted`.
     pub(super) fn sum(&self, wanted: impl Fn(&DnsRow) -> bool) -> Window {
         let mut sum = Window::default();
@@ -56,8 +60,8 @@ impl Said<'_> {
 }
 
 /// Returns the DNS Service: as the agents were told, else as this role was.
-pub(super) fn service(cluster: &Cluster, said: &[Said<'_>]) -> Key {
-    let told = said.iter().find_map(|it| it.dns.service.as_ref());
+pub(super) fn service(cluster: &Cluster, all: &[Queries<'_>]) -> Key {
+    let told = all.iter().find_map(|it| it.dns.service.as_ref());
     told.unwrap_or_else(|| &cluster.settings().dns_service).clone()
 }
 
