@@ -11,6 +11,7 @@ mod node;
 mod observation;
 mod plan;
 mod pod;
+mod protocol;
 mod service;
 mod uid;
 mod unknown;
@@ -32,6 +33,7 @@ pub use plan::{
     DnsPlan, EndpointPlan, ExpectedPlan, NodeTarget, Plan, PodPlan, ReplicaPlan, ServicePlan,
 };
 pub use pod::{Addresses, Pod, Ports};
-pub use service::{IpFamily, Protocol, Service, ServicePort, TargetPort};
+pub use protocol::{IpFamily, Protocol};
+pub use service::{Service, ServicePort, TargetPort};
 pub use uid::Uid;
 pub use unknown::{Skipped, Unanswered, Unknown};

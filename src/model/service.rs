@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Fact, Kind, Labels, Name, Pod};
+use super::{Fact, IpFamily, Kind, Labels, Name, Pod, Protocol};
 
 /// What is kept of a Service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -49,60 +47,6 @@ pub enum TargetPort {
     Number(u16),
     /// The name of a container port, which pods may give different numbers.
     Name(Name),
-}
-
-/// A transport protocol.
-#[derive(
-    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// TCP, which is also what an absent protocol means.
-    #[default]
-    Tcp,
-    /// UDP.
-    Udp,
-    /// Anything else.
-    #[serde(other)]
-    Other,
-}
-
-impl Protocol {
-    /// The label value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// A family of addresses.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum IpFamily {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl IpFamily {
-    /// Returns the family of `address`.
-    pub const fn of(address: &IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self::V4,
-            IpAddr::V6(_) => Self::V6,
-        }
-    }
-
-    /// The label value, as the API writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        }
-    }
 }
 
 impl Fact for Service {
