@@ -23,7 +23,7 @@ lint: ## form, clippy, and the dependencies that are banned
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --test chart --test e2e -- -D warnings
-	cargo test --quiet --test dependencies
+	cargo test --quiet --test repository dependencies
 
 test: ## everything that needs neither root nor Go
 	cargo test

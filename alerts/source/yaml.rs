@@ -15,7 +15,7 @@ const DASHBOARD: &str = "https://grafana.example.com/d/netvitals-overview";
 /// Returns a file for `rule_files`.
 pub(super) fn plain(groups: &[Group]) -> String {
     let mut text = "\
-# The alerts of netvitals. Made from alerts/source/ by `UPDATE_GOLDEN=1 cargo test --test rules`: edit that.
+# The alerts of netvitals. Made from alerts/source/ by `UPDATE_GOLDEN=1 cargo test --test repository`: edit that.
 groups:
 "
     .to_owned();
@@ -26,7 +26,7 @@ groups:
 /// Returns an object for the Prometheus operator.
 pub(super) fn object(groups: &[Group]) -> String {
     let mut text = "\
-# The alerts of netvitals. Made from alerts/source/ by `UPDATE_GOLDEN=1 cargo test --test rules`: edit that.
+# The alerts of netvitals. Made from alerts/source/ by `UPDATE_GOLDEN=1 cargo test --test repository`: edit that.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

@@ -28,7 +28,10 @@ fn golden(path: &str, expected: &str) {
     }
     let is = fs::read_to_string(path).unwrap_or_default();
     let differs = is.lines().zip(expected.lines()).find(|(is, should)| is != should);
-    assert!(is == expected, "{path}: run UPDATE_GOLDEN=1 cargo test --test deploy: {differs:?}");
+    assert!(
+        is == expected,
+        "{path}: run UPDATE_GOLDEN=1 cargo test --test repository deploy: {differs:?}"
+    );
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn the_chart_s_readme_has_every_value() {
     let path = format!("{CHART}/README.md");
     let readme = read(&path);
     let (mark, end) = (
-        "<!-- values: written by UPDATE_GOLDEN=1 cargo test --test deploy -->\n",
+        "<!-- values: written by UPDATE_GOLDEN=1 cargo test --test repository deploy -->\n",
         "<!-- end of values -->",
     );
     let (before, rest) = readme.split_once(mark).expect("the mark");

@@ -28,7 +28,7 @@ fn what_is_made_from_the_source_is_up_to_date() {
         let differs = committed.lines().zip(text.lines()).find(|(is, should)| is != should);
         assert!(
             committed == text,
-            "{path} is old: run `UPDATE_GOLDEN=1 cargo test --test rules`: {differs:?}"
+            "{path} is old: run `UPDATE_GOLDEN=1 cargo test --test repository alerting`: {differs:?}"
         );
     }
 }

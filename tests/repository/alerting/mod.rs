@@ -4,15 +4,9 @@ mod alerts;
 mod contract;
 mod dashboard;
 mod pending;
-#[path = "../../dashboards/queries.rs"]
-mod queries;
-#[path = "../../dashboards/render/mod.rs"]
-mod render;
 mod rendered;
-#[path = "../../alerts/rules.rs"]
-mod rules;
-#[path = "../../alerts/source/mod.rs"]
-mod source;
+
+use crate::{queries, render, rules, source};
 
 #[test]
 fn what_has_come_is_no_longer_awaited() {
@@ -21,5 +15,8 @@ fn what_has_come_is_no_longer_awaited() {
         pending::CODES.contains(name) || pending::FAMILIES.iter().any(|desc| desc.name == *name)
     };
     let come: Vec<&str> = families.chain(contract::codes()).filter(awaited).collect();
-    assert!(come.is_empty(), "these have come, take them off tests/rules/pending.rs: {come:#?}");
+    assert!(
+        come.is_empty(),
+        "these have come, take them off tests/repository/alerting/pending.rs: {come:#?}"
+    );
 }

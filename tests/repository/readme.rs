@@ -46,7 +46,9 @@ fn metrics(families: impl Iterator<Item = &'static Desc>) -> String {
 
 /// Returns the README with `table` between the marks that are called `name`.
 fn with(readme: &str, name: &str, table: &str) -> String {
-    let mark = format!("<!-- {name}: written by UPDATE_GOLDEN=1 cargo test --test readme -->\n");
+    let mark = format!(
+        "<!-- {name}: written by UPDATE_GOLDEN=1 cargo test --test repository readme -->\n"
+    );
     let end = format!("<!-- end of {name} -->");
     let (before, rest) = readme.split_once(&mark).unwrap_or_else(|| panic!("no mark {name}"));
     let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no end of {name}"));
@@ -65,7 +67,10 @@ fn the_tables_are_what_the_program_has() {
         return;
     }
     let differs = readme.lines().zip(expected.lines()).find(|(is, should)| is != should);
-    assert!(readme == expected, "run UPDATE_GOLDEN=1 cargo test --test readme: {differs:?}");
+    assert!(
+        readme == expected,
+        "run UPDATE_GOLDEN=1 cargo test --test repository readme: {differs:?}"
+    );
 }
 
 #[test]
