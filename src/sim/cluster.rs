@@ -18,9 +18,10 @@ use super::api::Api;
 use super::cgroup::{Group, Version};
 use super::dns::{Replica, Server};
 use super::manifests;
+use super::objects::{Pod, Service};
 use super::pods::Listening;
 use super::scenario::Scenario;
-use super::world::{DNS, OWN, Pod, Service, World};
+use super::world::{DNS, OWN, World};
 
 /// How old every object is: nothing is young, nothing has just begun.
 const AGE: SignedDuration = SignedDuration::from_hours(30 * 24);

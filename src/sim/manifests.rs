@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::addresses::port;
-use super::world::{Node, Pod, Port, Service};
+use super::objects::{Node, Pod, Port, Service};
 
 /// Returns an identity that is always the same for the same object, and looks like any other.
 pub(super) fn uid(kind: &str, namespace: &str, name: &str) -> String {

@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod cluster;
 pub mod dns;
 mod manifests;
+mod objects;
 pub mod pods;
 pub mod scenario;
 mod world;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::addresses::port;
 use super::dns::Faults;
-use super::world::{Port, World};
+use super::objects::Port;
+use super::world::World;
 
 /// One way to be.
 #[derive(Debug)]
