@@ -48,7 +48,8 @@ tools: ## the programs of the test bed: packages of Debian, and Go programs from
 	tests/tools/build >/dev/null
 
 image: ## the static binary that ships
-	$(STATIC) cargo build --quiet --release --target $(TARGET) --features jemalloc --bin netvitals
+	NETVITALS_REVISION=$${NETVITALS_REVISION-$$(git describe --always --dirty --abbrev=40 --exclude="*" 2>/dev/null)} \
+		$(STATIC) cargo build --quiet --release --target $(TARGET) --features jemalloc --bin netvitals
 
 bench: ## memory and CPU figures, as a table; built as the image is
 	$(STATIC) cargo bench --quiet --target $(TARGET) --features jemalloc --bench vitals

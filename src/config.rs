@@ -1,14 +1,19 @@
 //! The configuration file: YAML with the names of the flags, and no other key.
 
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_saphyr::{Error, Location, Spanned};
 
+use crate::file;
 use crate::log::{Form, Level};
 use crate::model::Vantage;
 use crate::setting::{Address, Domain, Named, Period, Service, Url};
+use crate::task::apart_blocking;
+
+/// No configuration is longer.
+const LONGEST: u64 = 1 << 20;
 
 /// What a file says; one file may serve every role.
 #[derive(Debug, Default, Deserialize)]
@@ -119,10 +124,17 @@ pub struct Agents {
 /// Fails with one line that names the file, the place in it, and what should be there.
 pub fn read(path: &Path) -> Result<Config, String> {
     let name = path.display();
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = text(path).map_err(|error| {
         format!("cannot read {name}: {error}: name a readable file with --config.file")
     })?;
     parse(&text).map_err(|error| format!("{name}{error}"))
+}
+
+/// Returns the text of a file, if there is one within the time for a pipe.
+fn text(path: &Path) -> io::Result<String> {
+    let path = path.to_owned();
+    let read = apart_blocking(file::DEADLINE * 2, move || file::read(&path, LONGEST));
+    String::from_utf8(read.flatten()?).map_err(io::Error::other)
 }
 
 /// Reads the text of a file.

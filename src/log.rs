@@ -1,10 +1,14 @@
 //! Logs on standard error: one line each, as logfmt or JSON, and no line again and again.
 
+mod writer;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, IsTerminal};
+use std::io::Write;
+use std::panic;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -17,6 +21,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::family::{Desc, Family, Rows};
+use writer::Lines;
 
 /// What is worth a line.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ValueEnum)]
@@ -61,12 +68,15 @@ pub type SetLevel = Box<dyn Fn(Level)>;
 pub fn start(level: Level, form: Form, directives: Option<String>) -> Result<SetLevel, String> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(level, directives.as_deref())?)
-        .with_writer(io::stderr)
+        .with_writer(|| Lines)
+        // What cannot be written is counted; to say so would be to write.
+        .log_internal_errors(false)
         .with_ansi(false)
-        .event_format(Line { form, repeats: Mutex::default() })
+        .event_format(Format { form, repeats: Mutex::default() })
         .with_filter_reloading();
     let handle = builder.reload_handle();
     builder.try_init().map_err(|error| format!("cannot begin to log: {error}"))?;
+    panic::set_hook(Box::new(panicked));
     Ok(Box::new(move |level| {
         let set = filter(level, directives.as_deref())
             .and_then(|filter| handle.reload(filter).map_err(|error| error.to_string()));
@@ -76,9 +86,40 @@ pub fn start(level: Level, form: Form, directives: Option<String>) -> Result<Set
     }))
 }
 
-/// Whether a person looks at standard error.
-pub fn is_watched() -> bool {
-    io::stderr().is_terminal()
+/// Writes a line that is for a person, and no event.
+pub fn tell(line: fmt::Arguments<'_>) {
+    _ = Lines.write_all(format!("{line}\n").as_bytes());
+}
+
+/// Waits a second at most for what was logged to be written.
+pub fn flush() {
+    writer::flush();
+}
+
+/// Logs a panic: the usual hook writes to standard error itself, and waits for it.
+fn panicked(panic: &panic::PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string).unwrap_or_default();
+    let said = panic.payload();
+    let why = said.downcast_ref().copied();
+    let why = why.or_else(|| said.downcast_ref().map(String::as_str)).unwrap_or("it says no more");
+    let thread = thread::current();
+    tracing::error!(at, why, thread = thread.name().unwrap_or_default(), "panicked");
+}
+
+/// The families of the log.
+pub static FAMILIES: &[Desc] = &[DROPPED.desc()];
+
+static DROPPED: Family<0> = Family::counter(
+    "netvitals_log_dropped_lines_total",
+    "Lines of the log that standard error did not take, or not in time.",
+    [],
+);
+
+/// Returns the counts as they are now.
+pub fn rows() -> Rows {
+    let mut rows = Rows::default();
+    rows.push(&DROPPED, [], writer::dropped() as f64);
+    rows
 }
 
 fn filter(level: Level, directives: Option<&str>) -> Result<EnvFilter, String> {
@@ -88,7 +129,7 @@ fn filter(level: Level, directives: Option<&str>) -> Result<EnvFilter, String> {
         Level::Info => "info",
         Level::Debug => "debug",
     };
-    // What the libraries say below `info` is for those who ask by RUST_LOG.
+    // What the libraries say below `info` comes only by RUST_LOG.
     let others = if level == Level::Debug { "info" } else { own };
     let directives = match directives {
         Some(directives) => directives.to_owned(),
@@ -102,12 +143,12 @@ fn filter(level: Level, directives: Option<&str>) -> Result<EnvFilter, String> {
 }
 
 /// Writes events as lines.
-struct Line {
+struct Format {
     form: Form,
     repeats: Mutex<Repeats>,
 }
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for Format
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -118,12 +159,12 @@ where
         writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut said = Said::default();
-        event.record(&mut said);
+        let mut fields = Fields::default();
+        event.record(&mut fields);
         let about = event.metadata();
         let mut suppressed = 0;
         if *about.level() <= tracing::Level::INFO {
-            let key = said.key(about.target());
+            let key = fields.key(about.target());
             // A panic elsewhere leaves at worst one line too many.
             let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
             match repeats.admit(key, Instant::now()) {
@@ -132,19 +173,19 @@ where
             }
         }
         if suppressed > 0 {
-            said.fields.push(("suppressed", suppressed.into()));
+            fields.others.push(("suppressed", suppressed.into()));
         }
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let level = about.level().as_str().to_ascii_lowercase();
-        self.form.write(writer, [&time, &level, about.target()], said)
+        self.form.write(writer, [&time, &level, about.target()], fields)
     }
 }
 
 impl Form {
-    fn write(self, mut to: Writer<'_>, head: [&str; 3], said: Said) -> fmt::Result {
+    fn write(self, mut to: Writer<'_>, head: [&str; 3], fields: Fields) -> fmt::Result {
         let head = ["ts", "level", "target"].into_iter().zip(head.map(Value::from));
-        let fields = head.chain([("msg", said.message.into())]).chain(said.fields);
+        let fields = head.chain([("msg", fields.message.into())]).chain(fields.others);
         match self {
             Self::Json => {
                 let line: Map<String, Value> =
@@ -173,31 +214,36 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(plain)
 }
 
-/// What an event says.
-#[derive(Default)]
-struct Said {
-    message: String,
-    fields: Vec<(&'static str, Value)>,
+/// Of seconds and ratios nothing below a thousandth says anything.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
-impl Said {
+/// What an event says.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Vec<(&'static str, Value)>,
+}
+
+impl Fields {
     /// Two events with one key say the same, however their errors and their numbers differ.
     fn key(&self, target: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
         (target, &self.message).hash(&mut hasher);
         let differs = |(name, value): &&(&str, Value)| *name == "error" || value.is_number();
-        for (name, value) in self.fields.iter().filter(|field| !differs(field)) {
+        for (name, value) in self.others.iter().filter(|field| !differs(field)) {
             (name, value.to_string()).hash(&mut hasher);
         }
         hasher.finish()
     }
 
     fn push(&mut self, field: &Field, value: Value) {
-        self.fields.push((field.name(), value));
+        self.others.push((field.name(), value));
     }
 }
 
-impl Visit for Said {
+impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         match field.name() {
@@ -219,7 +265,7 @@ impl Visit for Said {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, value.into());
+        self.push(field, rounded(value).into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -257,11 +303,11 @@ impl Repeats {
 mod tests {
     use super::*;
 
-    fn line(form: Form, fields: Vec<(&'static str, Value)>) -> String {
+    fn line(form: Form, others: Vec<(&'static str, Value)>) -> String {
         let mut text = String::new();
-        let said = Said { message: "task failed, will restart".to_owned(), fields };
+        let fields = Fields { message: "task failed, will restart".to_owned(), others };
         let head = ["2026-01-02T03:04:05Z", "warn", "netvitals::task"];
-        form.write(Writer::new(&mut text), head, said).unwrap();
+        form.write(Writer::new(&mut text), head, fields).unwrap();
         text
     }
 
@@ -316,12 +362,20 @@ mod tests {
 
     #[test]
     fn the_text_of_an_error_and_a_number_make_no_new_line() {
-        let said = |task: &str, error: &str, pause: f64| Said {
+        let fields = |task: &str, error: &str, pause: f64| Fields {
             message: "failed".to_owned(),
-            fields: vec![("task", task.into()), ("error", error.into()), ("pause", pause.into())],
+            others: vec![("task", task.into()), ("error", error.into()), ("pause", pause.into())],
         };
-        assert_eq!(said("a", "x", 1.5).key("t"), said("a", "y", 2.5).key("t"));
-        assert_ne!(said("a", "x", 1.5).key("t"), said("b", "x", 1.5).key("t"));
+        assert_eq!(fields("a", "x", 1.5).key("t"), fields("a", "y", 2.5).key("t"));
+        assert_ne!(fields("a", "x", 1.5).key("t"), fields("b", "x", 1.5).key("t"));
+    }
+
+    #[test]
+    fn a_fraction_is_told_to_a_thousandth() {
+        assert_eq!(
+            [1.749_541_176_000_000_1, 0.0004, 60.0].map(|value| rounded(value).to_string()),
+            ["1.75", "0", "60"]
+        );
     }
 
     #[test]

@@ -41,7 +41,10 @@ impl Owner {
     pub fn step(&mut self, change: Change) -> Option<Report> {
         match change {
             Change::Watched(event) => event.apply(&mut self.cluster),
-            Change::Observed(agent, observation) => self.cluster.observe(agent, *observation),
+            Change::Observed(agent, mut observation) => {
+                self.cluster.keep_known(&mut observation);
+                self.cluster.observe(agent, *observation);
+            }
             Change::Departed(agent) => self.cluster.forget(&agent),
             // What comes of it is in no hurry.
             Change::Scrapes(count) => {

@@ -1,4 +1,4 @@
-//! Asking the agents: the cluster role pulls, so that nobody can push a report in.
+//! Asking the agents: the cluster role pulls, so that no other program can push a report in.
 //!
 //! Every agent has its own moment in the interval, so that a thousand of them do not answer at
 //! once. Asking goes on with the last known agents while the API is away.
@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::cluster::Change;
 use crate::family::{Desc, Family, Rows};
 use crate::http::get::{Failed, get};
-use crate::http::lookup::Lookup;
+use crate::http::{lookup, wire};
 use crate::model::{Agent, Observation};
 
 /// The families of pulling.
@@ -34,7 +34,7 @@ static FAILURES: Family<1> = Family::counter(
     ["reason"],
 );
 
-/// How often it is looked who is to be asked.
+/// Between two looks at which agents are due.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// So many are asked at once.
@@ -49,7 +49,7 @@ const MOST: usize = 256 * 1024;
 /// At most this many questions a second.
 const RATE: u32 = 500;
 
-/// Where to ask, by who is to be asked.
+/// Where each agent that is a pod is asked.
 pub type Roster = BTreeMap<Agent, SocketAddr>;
 
 /// Counts of questions, each reason from 0 on; clones share them.
@@ -92,34 +92,34 @@ impl Counts {
 pub struct Puller {
     /// The agents that are pods, as the owner last knew them.
     pub roster: Arc<ArcSwap<Roster>>,
-    /// The agents that were named, as `host:port`; they say themselves who they are.
+    /// The agents that were named, as `host:port`; they say themselves which they are.
     pub named: Vec<String>,
     /// Between two questions to one agent.
     pub interval: Duration,
     /// Where observations go.
     pub changes: Sender<Change>,
+    /// Which agents they are.
+    pub claims: Claims,
     /// What is counted.
     pub counts: Counts,
-    /// Where names are looked up.
-    pub lookup: Lookup,
 }
 
-/// One to be asked.
+/// An agent that is asked.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Whom {
+enum Pulled {
     Pod(Agent),
     Named(String),
 }
 
 impl Puller {
-    /// Asks until nobody is there to hear.
+    /// Asks until the owner of the facts is gone.
     ///
     /// # Errors
     ///
     /// Fails when the owner of the facts is gone.
     pub async fn run(self, mut alive: impl FnMut()) -> io::Result<()> {
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
-        let mut due: BTreeMap<Whom, Instant> = BTreeMap::new();
+        let mut due: BTreeMap<Pulled, Instant> = BTreeMap::new();
         let mut asking = JoinSet::new();
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -134,30 +134,36 @@ impl Puller {
                 sent.map_err(|_| io::Error::other("the owner is gone"))?;
             }
             let interval = self.interval.max(Duration::from_secs(1) * due.len() as u32 / RATE);
-            for (whom, at) in in_turn(&mut due, now) {
-                // No queue: who cannot be asked now is asked at the next look.
+            for (pulled, at) in in_turn(&mut due, now) {
+                // No queue: an agent that cannot be asked now is asked at the next look.
                 let Ok(permit) = in_flight.clone().try_acquire_owned() else { break };
                 *at = now + interval.mul_f64(0.9 + 0.2 * fastrand::f64());
-                let (puller, whom) = (self.clone(), whom.clone());
-                let address = match &whom {
-                    Whom::Pod(agent) => roster.get(agent).copied(),
-                    Whom::Named(_) => None,
+                let (puller, pulled) = (self.clone(), pulled.clone());
+                let address = match &pulled {
+                    Pulled::Pod(agent) => roster.get(agent).copied(),
+                    Pulled::Named(_) => None,
                 };
                 asking.spawn(async move {
                     let _permit = permit;
-                    puller.ask(whom, address).await;
+                    puller.ask(pulled, address).await;
                 });
             }
         }
     }
 
-    async fn ask(&self, whom: Whom, address: Option<SocketAddr>) {
-        let answer = match (&whom, address) {
-            (Whom::Named(name), _) => self.named(name).await,
-            (Whom::Pod(agent), Some(address)) => {
+    async fn ask(&self, pulled: Pulled, address: Option<SocketAddr>) {
+        let answer = match (&pulled, address) {
+            (Pulled::Named(name), _) => self.named(name).await,
+            (Pulled::Pod(agent), Some(address)) => {
                 observation(address).await.map(|it| (agent.clone(), it))
             }
-            (Whom::Pod(_), None) => return,
+            (Pulled::Pod(_), None) => return,
+        };
+        let answer = match (&pulled, answer) {
+            (Pulled::Named(name), Ok((agent, observation))) => {
+                self.claim(name, agent).await.map(|agent| (agent, observation))
+            }
+            (_, answer) => answer,
         };
         match answer {
             Ok((agent, observation)) => {
@@ -167,26 +173,68 @@ impl Puller {
             }
             Err((reason, error)) => {
                 self.counts.count(Some(reason));
-                tracing::debug!(agent = ?whom, error, "an agent brought no observation");
+                tracing::debug!(agent = ?pulled, error, "an agent brought no observation");
             }
         }
     }
 
     async fn named(&self, name: &str) -> Result<(Agent, Observation), (&'static str, String)> {
-        let address = self.lookup.first(name, DEADLINE).await.map_err(|error| {
+        let address = lookup::first(name, DEADLINE).await.map_err(|error| {
             let late = error.kind() == io::ErrorKind::TimedOut;
             told(if late { Failed::Timeout } else { Failed::Connect(error) })
         })?;
         let observation = observation(address).await?;
         let agent = observation.agent.clone();
-        let agent = agent.ok_or_else(|| (UNREADABLE, "it does not say who it is".into()))?;
+        let agent =
+            agent.ok_or_else(|| (UNREADABLE, "it does not say which agent it is".into()))?;
         Ok((agent, observation))
     }
+
+    /// Takes the word of a named agent on which one it is: one at a time, and none that another
+    /// address speaks for.
+    async fn claim(&self, name: &str, agent: Agent) -> Result<Agent, (&'static str, String)> {
+        let agent = Agent { node: label(&agent.node).as_str().into(), ..agent };
+        let taken = || (UNREADABLE, format!("it says to be {agent}, which is another's name"));
+        if self.roster.load().contains_key(&agent) {
+            return Err(taken());
+        }
+        let before = {
+            let mut claims = self.claims.lock();
+            if claims.iter().any(|(other, claimed)| other != name && *claimed == agent) {
+                return Err(taken());
+            }
+            claims.insert(name.to_owned(), agent.clone())
+        };
+        if let Some(before) = before.filter(|before| *before != agent) {
+            _ = self.changes.send(Change::Departed(before)).await;
+        }
+        Ok(agent)
+    }
+}
+
+/// Which agent each named address last said to be; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Claims(Arc<Mutex<BTreeMap<String, Agent>>>);
+
+impl Claims {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Agent>> {
+        // Nothing that may panic happens under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The longest value of a label.
+const LABEL: usize = 128;
+
+/// Returns what an agent says of itself as a label may be: printable, and not too long.
+fn label(text: &str) -> String {
+    let plain = |char: char| if char.is_ascii_graphic() { char } else { '_' };
+    text.chars().take(LABEL).map(plain).collect()
 }
 
 async fn observation(address: SocketAddr) -> Result<Observation, (&'static str, String)> {
     let body = get(address, "/v1/observations", DEADLINE, MOST).await;
-    serde_json::from_slice(&body.map_err(told)?).map_err(|error| (UNREADABLE, error.to_string()))
+    wire::read(&body.map_err(told)?).map_err(|error| (UNREADABLE, error))
 }
 
 /// Returns the reason, and the error for the log.
@@ -194,9 +242,9 @@ fn told(failed: Failed) -> (&'static str, String) {
     (failed.as_str(), failed.to_string())
 }
 
-/// Returns those who are due, who waits longest first: in the order of names, those that answer
-/// nothing and hold what others wait for would come first at every look.
-fn in_turn(due: &mut BTreeMap<Whom, Instant>, now: Instant) -> Vec<(&Whom, &mut Instant)> {
+/// Returns the agents that are due, the longest waiting first: in the order of names, those that
+/// answer nothing and hold what others wait for would come first at every look.
+fn in_turn(due: &mut BTreeMap<Pulled, Instant>, now: Instant) -> Vec<(&Pulled, &mut Instant)> {
     let mut turns: Vec<_> = due.iter_mut().filter(|(_, at)| **at <= now).collect();
     turns.sort_by_key(|(_, at)| **at);
     turns
@@ -204,23 +252,23 @@ fn in_turn(due: &mut BTreeMap<Whom, Instant>, now: Instant) -> Vec<(&Whom, &mut 
 
 /// Brings `due` up to date, and returns the agents that are no longer there.
 fn departed(
-    due: &mut BTreeMap<Whom, Instant>,
+    due: &mut BTreeMap<Pulled, Instant>,
     roster: &Roster,
     named: &[String],
     now: Instant,
 ) -> Vec<Agent> {
     let mut gone = Vec::new();
-    due.retain(|whom, _| match whom {
-        Whom::Named(_) => true,
-        Whom::Pod(agent) if roster.contains_key(agent) => true,
-        Whom::Pod(agent) => {
+    due.retain(|pulled, _| match pulled {
+        Pulled::Named(_) => true,
+        Pulled::Pod(agent) if roster.contains_key(agent) => true,
+        Pulled::Pod(agent) => {
             gone.push(agent.clone());
             false
         }
     });
-    let pods = roster.keys().cloned().map(Whom::Pod);
-    for whom in pods.chain(named.iter().cloned().map(Whom::Named)) {
-        due.entry(whom).or_insert(now);
+    let pods = roster.keys().cloned().map(Pulled::Pod);
+    for pulled in pods.chain(named.iter().cloned().map(Pulled::Named)) {
+        due.entry(pulled).or_insert(now);
     }
     gone
 }
@@ -256,8 +304,7 @@ mod tests {
         let roster = Arc::new(ArcSwap::from_pointee(Roster::new()));
         let interval = Duration::from_millis(300);
         let counts = Counts::default();
-        let lookup = Lookup::default();
-        (Puller { roster, named, interval, changes, counts, lookup }, inbox)
+        (Puller { roster, named, interval, changes, claims: Claims::default(), counts }, inbox)
     }
 
     async fn next(inbox: &mut Receiver<Change>) -> String {
@@ -270,7 +317,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_pods_node_is_the_apis_word_and_a_named_agents_its_own() {
-        let answer = r#"{"version": "1", "agent": {"node": "liar", "vantage": "host"}}"#;
+        let answer = r#"{"kind": "observation", "schemaVersion": 1, "version": "1",
+            "agent": {"node": "liar", "vantage": "host"}}"#;
         let (address, _server) = serve(answer).await;
         let (puller, mut inbox) = puller(vec![address.to_string()]);
         puller.roster.store(Arc::new([(agent("n1"), address)].into()));
@@ -287,14 +335,14 @@ mod tests {
     fn all_are_asked_about_equally_often_whatever_their_names() {
         let names = ["a", "b", "c", "d", "z"];
         let mut now = Instant::now();
-        let mut due: BTreeMap<Whom, Instant> =
-            names.map(|name| (Whom::Pod(agent(name)), now)).into();
-        let mut asked: BTreeMap<Whom, usize> = BTreeMap::new();
+        let mut due: BTreeMap<Pulled, Instant> =
+            names.map(|name| (Pulled::Pod(agent(name)), now)).into();
+        let mut asked: BTreeMap<Pulled, usize> = BTreeMap::new();
         // There is room for two at each look, and all are due again at the next.
         for _ in 0..10 {
-            for (whom, at) in in_turn(&mut due, now).into_iter().take(2) {
+            for (pulled, at) in in_turn(&mut due, now).into_iter().take(2) {
                 *at = now + LOOK;
-                *asked.entry(whom.clone()).or_default() += 1;
+                *asked.entry(pulled.clone()).or_default() += 1;
             }
             now += LOOK;
         }
@@ -302,17 +350,42 @@ mod tests {
         assert_eq!(asked.len(), names.len());
         assert!(asked.values().all(|times| (3..=5).contains(times)), "{asked:?}");
         let later = now + LOOK;
-        due.insert(Whom::Named("early".into()), later);
+        due.insert(Pulled::Named("early".into()), later);
         assert!(in_turn(&mut due, now).iter().all(|(_, at)| **at <= now));
+    }
+
+    #[tokio::test]
+    async fn a_named_agent_is_one_at_a_time_and_none_that_another_address_speaks_for() {
+        let (puller, mut inbox) = puller(Vec::new());
+        puller.roster.store(Arc::new([(agent("n1"), "127.0.0.1:1".parse().unwrap())].into()));
+        let claim =
+            async |name, node| puller.claim(name, agent(node)).await.map_err(|(_, why)| why);
+        assert_eq!(claim("a:1", "x").await, Ok(agent("x")));
+        assert_eq!(claim("a:1", "x").await, Ok(agent("x")));
+        assert!(inbox.is_empty());
+        let refused = "it says to be n1/pod, which is another's name";
+        assert_eq!(claim("a:1", "n1").await.unwrap_err(), refused, "a pod of the cluster");
+        assert!(claim("b:1", "x").await.is_err(), "another named one");
+        for node in ["y", "z"] {
+            claim("a:1", node).await.unwrap();
+        }
+        assert_eq!(
+            [next(&mut inbox).await, next(&mut inbox).await],
+            ["x/pod departed", "y/pod departed"]
+        );
+        assert_eq!(claim("b:1", "x").await, Ok(agent("x")), "it is free again");
+        let odd = claim("c:1", &format!("a\n\"\u{202e}{}", "b".repeat(300))).await.unwrap();
+        assert_eq!(&odd.node[..5], "a_\"_b");
+        assert_eq!(odd.node.len(), LABEL);
     }
 
     #[tokio::test]
     async fn what_is_no_observation_is_counted_by_its_reason() {
         let (address, _server) = serve("[]").await;
         let (puller, inbox) = puller(vec![address.to_string()]);
-        puller.ask(Whom::Named(address.to_string()), None).await;
+        puller.ask(Pulled::Named(address.to_string()), None).await;
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        puller.ask(Whom::Pod(agent("n1")), Some(closed)).await;
+        puller.ask(Pulled::Pod(agent("n1")), Some(closed)).await;
         let failures = |reason| puller.counts.failures[reason].get();
         assert_eq!(
             (failures(UNREADABLE), failures("connect"), puller.counts.pulls.get()),

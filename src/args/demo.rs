@@ -3,10 +3,10 @@
 use clap::ArgMatches;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::Common;
 use super::sources::Sources;
-use super::{Command, Common, Run};
 use crate::log::Level;
-use crate::role::demo;
+use crate::role::{Command, Run, demo};
 use crate::sim::scenario::{self, Scenario};
 
 #[derive(clap::Args, Debug)]

@@ -2,11 +2,15 @@ use std::io::Write;
 
 use clap::error::ErrorKind;
 
+use super::agent::{api_server, service_urls};
 use super::*;
+use crate::cluster::Settings;
+use crate::model::Vantage;
+use crate::role::{agent, cluster};
 
 fn run(line: &[&str]) -> Result<Command, String> {
     let line = ["netvitals"].iter().chain(line);
-    command(&Line::command().try_get_matches_from(line).unwrap(), |_| None)
+    command(&CommandLine::command().try_get_matches_from(line).unwrap(), |_| None)
 }
 
 fn agent(line: &[&str]) -> agent::Options {
@@ -32,7 +36,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn the_command_line_is_sound() {
-    Line::command().debug_assert();
+    CommandLine::command().debug_assert();
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn what_is_unknown_is_refused() {
         (["walk", "--help"], ErrorKind::InvalidSubcommand),
     ] {
         let line = ["netvitals"].iter().chain(&line);
-        let error = Line::command().try_get_matches_from(line).unwrap_err();
+        let error = CommandLine::command().try_get_matches_from(line).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
 }
@@ -176,7 +180,7 @@ fn what_is_unknown_is_refused() {
 #[test]
 fn every_flag_has_its_environment_name_and_kubernetes_sets_none_of_them() {
     let mut seen = 0;
-    for role in Line::command().get_subcommands() {
+    for role in CommandLine::command().get_subcommands() {
         for flag in role.get_arguments() {
             let Some(long) =
                 flag.get_long().filter(|long| !["config.check", "help"].contains(long))

@@ -2,7 +2,8 @@
 //!
 //! From the ground up: `clock`, `event` and `table` know one kind each; `state` is all of them,
 //! and brings every change of an object to those that follow it; `endpoints` is one of these;
-//! `followers` lists them; `agents` says which agents can be believed. Without I/O; time comes in as a value.
+//! `followers` lists them; `agents` says which agents can be believed, `known` what they may
+//! speak of. Without I/O; time comes in as a value.
 
 pub mod agents;
 mod change;
@@ -10,6 +11,7 @@ mod clock;
 pub mod endpoints;
 mod event;
 mod followers;
+mod known;
 mod settings;
 mod state;
 mod table;

@@ -165,8 +165,11 @@ impl Cluster {
     }
 
     /// Whether what happens on a node counts: it is neither young nor being taken away.
+    ///
+    /// The date is the API's. Where it lies far ahead, one of the two clocks is wrong, and no node
+    /// is young for it: else none would be judged.
     pub fn is_settled(&self, node: &Node) -> bool {
-        let is_young = |created| self.now.unix.saturating_sub(created) < self.settings.young_node;
+        let is_young = |created| self.now.unix.abs_diff(created) < self.settings.young_node;
         !node.is_leaving() && !node.created.is_some_and(is_young)
     }
 

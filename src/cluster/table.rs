@@ -155,6 +155,11 @@ impl<T: Fact> Table<T> {
         self.listed && self.listing.is_none()
     }
 
+    /// Whether there is such an object, be it one that cannot be decoded.
+    pub(super) fn knows(&self, key: &Key) -> bool {
+        self.rows.contains_key(key) || self.undecoded.contains(key)
+    }
+
     pub(super) fn has_answered(&self) -> bool {
         self.listed || self.barred.is_some()
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::table::{MOST, MOST_NAMED};
 use super::*;
-use crate::model::{Key, Service, Unanswered, Unknown};
+use crate::model::{Key, Node, Service, Unanswered, Unknown};
 
 const CART: &str = "cart";
 
@@ -99,4 +99,23 @@ fn more_objects_than_are_kept_are_unknown_until_a_list_shows_fewer() {
     (0..=MOST).for_each(|n| cluster.apply(put(n)));
     cluster.apply(Event::<Service>::Done);
     assert_eq!(count(&cluster), too_many);
+}
+
+#[test]
+fn a_date_that_is_far_off_makes_no_node_young() {
+    let mut cluster = Cluster::default();
+    let (year, minute) = (Duration::from_secs(365 * 86_400), Duration::from_secs(60));
+    let now = 50 * year;
+    cluster.tick(Clock { unix: now, ..Clock::default() });
+    for (created, settled) in [
+        (now - minute, false),
+        (now + minute, false),
+        (now - year, true),
+        (now + year, true),
+        (Duration::ZERO, true),
+        (Duration::MAX, true),
+    ] {
+        let node = Node { created: Some(created), ..Node::default() };
+        assert_eq!(cluster.is_settled(&node), settled, "{created:?}");
+    }
 }

@@ -6,18 +6,17 @@
 mod tree;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch::Receiver;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::readings::{Readings, Source};
 use crate::family::{Desc, Family, Rows};
 use crate::model::{Agent, Cpu, Key, Plan, PodPlan, Uid};
+use crate::task::apart_within;
 use tree::Tree;
 
 /// The families of control groups.
@@ -52,6 +51,9 @@ static USAGE: Family<5> = Family::counter(
 
 /// Between two readings: each is a few files that are not on any disk.
 const INTERVAL: Duration = Duration::from_secs(2);
+
+/// For one reading, which is of memory.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What an observation counts.
 const WINDOW: Duration = Duration::from_secs(120);
@@ -135,13 +137,10 @@ impl Cgroups {
             let plan = plan.borrow().clone();
             let (cgroups, now) = (self.clone(), Instant::now());
             // Probes are timed on the threads of tasks: no file may hold them up.
-            let reading = spawn_blocking(move || {
+            let reading = apart_within(DEADLINE, move || {
                 cgroups.read(plan.as_deref().map_or(&[], |plan| &plan.dns_pods), now)
             });
-            let read = reading.await.unwrap_or_else(|error| match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(error) => Err(error.to_string()),
-            });
+            let read = reading.await.unwrap_or_else(|error| Err(error.to_string()));
             if let Some(absent) = readings.read(Source::Cgroup, read) {
                 readings.read(Source::CgroupPod, none(&absent));
             }

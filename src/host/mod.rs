@@ -4,16 +4,16 @@ pub mod cgroup;
 pub mod readings;
 pub mod resolv_conf;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+
+use crate::file;
 
 /// No file that is read here is longer.
 const LONGEST: u64 = 64 * 1024;
 
-/// Reads a short file; what follows after the longest length is not.
+/// Reads a short file.
 fn short(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    let bytes = file::read(path, LONGEST)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -11,9 +11,13 @@ use tokio::sync::watch::Sender;
 use tokio::time::sleep;
 
 use super::readings::{Readings, Source};
+use crate::task::apart_within;
 
 /// Between two readings: it hardly ever changes in a pod, and on a node it does.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// For one reading: a pipe, or a file system that is gone, never ends.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// As many as resolvers take.
 const NAMESERVERS: usize = 3;
@@ -95,7 +99,9 @@ pub async fn follow(
 ) {
     loop {
         alive();
-        if let Some(new) = readings.read(Source::ResolvConf, read(path)) {
+        let path = path.to_owned();
+        let read = apart_within(DEADLINE, move || read(&path)).await.flatten();
+        if let Some(new) = readings.read(Source::ResolvConf, read) {
             conf.send_if_modified(|old| {
                 let modified = **old != new;
                 if modified && let Some(odd) = &new.odd {

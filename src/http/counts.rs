@@ -15,7 +15,7 @@ static CONNECTIONS: Family<0> =
 
 static REJECTED: Family<1> = Family::counter(
     "netvitals_http_rejected_total",
-    "Connections and requests that were refused because of a limit.",
+    "Connections and requests that were refused or ended because of a limit.",
     ["reason"],
 );
 
@@ -28,10 +28,12 @@ static SCRAPES: Family<0> = Family::counter(
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Rejected {
-    /// Too many connections.
+    /// Too many connections: one was refused, or had to make room.
     Connections,
-    /// Too many connections from one address.
+    /// The same for those from one address.
     Address,
+    /// A request that was not answered in time.
+    Late,
     /// A request with a body.
     Body,
     /// Too many pages being written at once.
@@ -39,12 +41,14 @@ pub(super) enum Rejected {
 }
 
 impl Rejected {
-    const ALL: [Self; 4] = [Self::Connections, Self::Address, Self::Body, Self::Encodes];
+    const ALL: [Self; 5] =
+        [Self::Connections, Self::Address, Self::Late, Self::Body, Self::Encodes];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Connections => "connections",
             Self::Address => "connections_of_address",
+            Self::Late => "late",
             Self::Body => "body",
             Self::Encodes => "encodes",
         }

@@ -1,65 +1,62 @@
-//! Who may connect: so many in all, so many from one address, and nobody who reads nothing.
+//! Admits connections: so many in all, so many from one address, and none whose client takes an
+//! answer too slowly.
 
-use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
 use super::counts::{Counts, Rejected};
+use super::seats::{Seat, Seats};
 
-/// Admits connections.
+/// Admits connections; clones share the places.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
-    limits: Limits,
-    counts: Arc<Counts>,
-    /// Open connections by the peer's address.
-    peers: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    pub(super) limits: Limits,
+    pub(super) counts: Arc<Counts>,
+    seats: Arc<Mutex<Seats>>,
 }
 
 impl Gate {
     pub(super) fn new(limits: Limits, counts: Arc<Counts>) -> Self {
-        Self { limits, counts, peers: Arc::default() }
+        Self { limits, counts, seats: Arc::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        // Nothing that may panic happens under the lock.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn admit(&self, stream: TcpStream) -> io::Result<Admitted> {
-        let peer = stream.peer_addr()?.ip().to_canonical();
-        let mut peers = open(&self.peers);
-        let (all, of_peer) = (peers.values().sum::<usize>(), peers.get(&peer).copied());
-        let full = if all >= self.limits.connections {
-            Some(Rejected::Connections)
-        } else if of_peer.unwrap_or(0) >= self.limits.of_address {
-            Some(Rejected::Address)
-        } else {
-            None
-        };
-        if let Some(why) = full {
+        let peer = stream.peer_addr()?;
+        let taken = self.lock().take(peer, &self.limits);
+        let taken = taken.map_err(|why| {
             self.counts.reject(why);
-            return Err(io::Error::other(match why {
+            io::Error::other(match why {
                 Rejected::Address => "too many connections from this address",
                 _ => "too many connections",
-            }));
+            })
+        })?;
+        if let Some(why) = taken.displaced {
+            self.counts.reject(why);
         }
-        *peers.entry(peer).or_default() += 1;
         self.counts.connections.inc();
-        drop(peers);
-        let stay = Stay { peer, gate: self.clone() };
-        Ok(Admitted { stream, stall: self.limits.stall, waiting: None, _stay: stay })
+        let stay = Stay { seat: taken.seat, gate: self.clone() };
+        Ok(Admitted { stream, deadline: None, stay })
     }
-}
 
-/// Nothing that may panic happens under the lock.
-fn open(peers: &Mutex<HashMap<IpAddr, usize>>) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-    peers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the place of the connection with this peer.
+    pub(super) fn seat(&self, peer: SocketAddr) -> Option<Arc<Seat>> {
+        self.lock().of(peer)
+    }
 }
 
 impl<S> Accept<TcpStream, S> for Gate {
@@ -75,45 +72,55 @@ impl<S> Accept<TcpStream, S> for Gate {
 /// One connection's place; it is free again when this goes.
 #[derive(Debug)]
 struct Stay {
-    peer: IpAddr,
+    seat: Arc<Seat>,
     gate: Gate,
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
         self.gate.counts.connections.dec();
-        let mut peers = open(&self.gate.peers);
-        if let Some(count) = peers.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                peers.remove(&self.peer);
-            }
-        }
+        self.gate.lock().leave(&self.seat);
     }
 }
 
-/// A connection that ends when its peer takes no byte of an answer for too long.
+/// A connection that ends when it has to make room, or when its client has not taken a whole
+/// answer in time: each byte would begin a shorter wait anew.
 #[derive(Debug)]
 pub(super) struct Admitted {
     stream: TcpStream,
-    stall: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-    _stay: Stay,
+    deadline: Option<Pin<Box<Sleep>>>,
+    stay: Stay,
 }
 
 impl Admitted {
-    /// Passes on what a write came to, unless it has waited for too long.
+    /// Tells whether the connection is to end because another needs its place.
+    fn poll_over(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        let why = || io::Error::new(io::ErrorKind::ConnectionAborted, "another needs the place");
+        self.stay.seat.poll_over(context).map(|()| Err(why()))
+    }
+
+    /// Passes on what a write came to, unless the answer has taken too long.
     fn judge<T>(
         &mut self,
         context: &mut Context<'_>,
         wrote: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = self.poll_over(context) {
+            return Poll::Ready(Err(error));
+        }
+        let longest = self.stay.gate.limits.answer;
+        let since = self.stay.seat.busy_since();
+        if since.is_some_and(|since| since.elapsed() >= longest) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if wrote.is_ready() {
-            self.waiting = None;
+            self.deadline = None;
             return wrote;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(self.stall)));
-        match waiting.as_mut().poll(context) {
+        let deadline = self.deadline.get_or_insert_with(|| {
+            Box::pin(sleep_until(since.unwrap_or_else(Instant::now) + longest))
+        });
+        match deadline.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
@@ -126,7 +133,10 @@ impl AsyncRead for Admitted {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        match self.poll_over(context) {
+            Poll::Pending => Pin::new(&mut self.stream).poll_read(context, buffer),
+            over => over,
+        }
     }
 }
 
@@ -154,7 +164,12 @@ impl AsyncWrite for Admitted {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            // It is asked for when nothing is left to be written.
+            self.stay.seat.sent();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

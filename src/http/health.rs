@@ -15,23 +15,38 @@ use crate::task::{self, Task, Uptime};
 /// After this long what is known is served, however little it is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whether a role knows enough to be asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Readiness {
+    /// It does.
+    Ready,
+    /// Not yet; after a while what it knows has to be enough.
+    Early,
+    /// It knows nothing, for a reason that time does not take away.
+    Blind(&'static str),
+}
+
 /// What the answers are made of.
 pub struct Health {
     /// The tasks whose heartbeats are looked at.
     pub tasks: Vec<Task>,
-    /// Whether the first report is there, or what else makes a role ready.
-    pub ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Whether the role knows enough to be asked.
+    pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
     /// Since when the process runs.
     pub uptime: Uptime,
 }
 
-/// Returns `/livez`, `/readyz`, and the names that Prometheus' own servers use for them.
+/// The paths: two of Kubernetes, and the names that Prometheus' own servers use for them.
+pub(super) const PATHS: [&str; 4] = ["/livez", "/-/healthy", "/readyz", "/-/ready"];
+
+/// Returns the routes.
 pub fn routes(health: Health) -> Router {
+    let [live_path, healthy, ready_path, also_ready] = PATHS;
     Router::new()
-        .route("/livez", get(live))
-        .route("/-/healthy", get(live))
-        .route("/readyz", get(ready))
-        .route("/-/ready", get(ready))
+        .route(live_path, get(live))
+        .route(healthy, get(live))
+        .route(ready_path, get(ready))
+        .route(also_ready, get(ready))
         .with_state(Arc::new(health))
 }
 
@@ -45,11 +60,13 @@ async fn live(State(health): State<Arc<Health>>) -> (StatusCode, String) {
     }
 }
 
-async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
-    if (health.ready)() || health.uptime.now().uptime >= PATIENCE {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "there is no report yet\n")
+async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {
+    match (health.ready)() {
+        Readiness::Blind(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        Readiness::Early if health.uptime.now().uptime < PATIENCE => {
+            (StatusCode::SERVICE_UNAVAILABLE, "there is no report yet\n".to_owned())
+        }
+        Readiness::Early | Readiness::Ready => (StatusCode::OK, "ok\n".to_owned()),
     }
 }
 
@@ -70,7 +87,7 @@ mod tests {
         (status, String::from_utf8(body.into()).unwrap())
     }
 
-    fn health(ready: bool) -> (Task, Router) {
+    fn health(ready: Readiness) -> (Task, Router) {
         let task = Task::beating("tick", Duration::from_secs(30));
         let uptime = Uptime::start();
         let health = Health { tasks: vec![task.clone()], ready: Box::new(move || ready), uptime };
@@ -79,7 +96,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_task_ends_life_and_is_named() {
-        let (task, routes) = health(true);
+        let (task, routes) = health(Readiness::Ready);
         for path in ["/livez", "/-/healthy"] {
             assert_eq!(ask(&routes, path).await, (200, "ok\n".to_owned()));
         }
@@ -93,14 +110,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn readiness_waits_for_the_first_report_but_no_longer_than_a_minute() {
-        let (_task, with_report) = health(true);
-        let (_task, without) = health(false);
+    async fn readiness_waits_a_minute_for_the_first_report_and_for_ever_where_nothing_is_seen() {
+        let (_task, with_report) = health(Readiness::Ready);
+        let (_task, without) = health(Readiness::Early);
         for path in ["/readyz", "/-/ready"] {
             assert_eq!(ask(&with_report, path).await.0, 200);
             assert_eq!(ask(&without, path).await, (503, "there is no report yet\n".to_owned()));
         }
+        let (_task, blind) = health(Readiness::Blind("nothing is to be seen"));
         advance(PATIENCE).await;
         assert_eq!(ask(&without, "/readyz").await.0, 200);
+        assert_eq!(ask(&blind, "/readyz").await, (503, "nothing is to be seen\n".to_owned()));
     }
 }

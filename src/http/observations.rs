@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::wire;
 use crate::model::Observation;
 
 /// Returns what is known now, from memory.
@@ -20,7 +21,7 @@ pub fn routes(observe: Observe) -> Router {
 }
 
 async fn answer(State(observe): State<Observe>) -> Response {
-    match serde_json::to_vec(&observe()) {
+    match wire::write(&observe()) {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Err(error) => {
             tracing::error!(%error, "an observation cannot be written");
@@ -45,7 +46,7 @@ mod tests {
         let response = routes.oneshot(request).await.unwrap();
         assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
         let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        let read: Observation = serde_json::from_slice(&body).unwrap();
+        let read: Observation = wire::read(&body).unwrap();
         assert_eq!(read.version.as_deref(), Some("7"));
     }
 }

@@ -1,61 +1,23 @@
 //! `/` and what it links to: the page, its style, the runbooks.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::report;
-use crate::cluster::Clock;
-use crate::owner::CADENCE;
-use crate::report::Report;
+use super::latest::{Current, Latest};
 use crate::status::{self, runbooks};
 use crate::task::process;
 
-/// What is shown to a person and, as JSON, to programs.
-pub struct Shown {
-    /// The last report, if there is one.
-    pub report: Arc<ArcSwapOption<Report>>,
-    /// The time now.
-    pub now: Box<dyn Fn() -> Clock + Send + Sync>,
-}
-
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shown").finish_non_exhaustive()
-    }
-}
-
-/// The last report, and whether it can be believed.
-pub(super) enum Current {
-    Fresh(Arc<Report>),
-    /// It is three cadences old.
-    Old(Arc<Report>, Duration),
-    None,
-}
-
-impl Shown {
-    pub(super) fn current(&self) -> Current {
-        let Some(report) = self.report.load_full() else { return Current::None };
-        let age = (self.now)().since(report.at);
-        if age < CADENCE * 3 { Current::Fresh(report) } else { Current::Old(report, age) }
-    }
-}
-
 /// Returns the routes of the role that judges.
-pub fn routes(shown: Shown) -> Router {
-    let shown = Arc::new(shown);
-    let page = Router::new().route("/", get(page)).with_state(shown.clone());
-    page.merge(report::routes(shown))
+pub fn routes(latest: Arc<Latest>) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .with_state(latest)
         .route("/status.css", get(style))
         .route("/runbooks/{name}", get(runbook))
 }
@@ -70,8 +32,8 @@ pub fn agent(about: String) -> Router {
         .route("/status.css", get(style))
 }
 
-async fn page(State(shown): State<Arc<Shown>>) -> Response {
-    let html = match shown.current() {
+async fn page(State(latest): State<Arc<Latest>>) -> Response {
+    let html = match latest.current() {
         Current::Fresh(report) => status::write(Some(&report), None, process::VERSION),
         Current::Old(report, age) => status::write(Some(&report), Some(age), process::VERSION),
         Current::None => status::write(None, None, process::VERSION),
@@ -83,7 +45,6 @@ fn hypertext(html: String) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, status::POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
     ];
@@ -104,6 +65,7 @@ async fn runbook(Path(name): Path<String>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use arc_swap::ArcSwapOption;
     use axum::body::{Body, to_bytes};
     use axum::http::{HeaderMap, Request};
     use tower::ServiceExt;
@@ -111,12 +73,14 @@ mod tests {
     use super::*;
     use crate::check;
     use crate::fixtures::{at, cluster};
-    use crate::report::Past;
+    use crate::http::report;
+    use crate::report::{Past, Report};
 
     fn shown(now: u64, known: bool) -> Router {
         let (report, _) = Report::evaluate(check::ALL, &cluster(), &Past::default());
         let report = Arc::new(ArcSwapOption::new(known.then(|| Arc::new(report))));
-        routes(Shown { report, now: Box::new(move || at(now)) })
+        let latest = Arc::new(Latest { report, now: Box::new(move || at(now)) });
+        routes(latest.clone()).merge(report::routes(latest))
     }
 
     async fn ask(routes: Router, path: &str) -> (u16, HeaderMap, String) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::wire;
 use crate::model::{Agent, Name, Vantage};
 use crate::plan::Book;
 
@@ -31,15 +33,21 @@ const NOT_YET: &str = "no plan yet, because the Kubernetes API has not yet answe
                        one is made of: ask again; netvitals_source_up on /metrics says what is \
                        missing\n";
 
+/// What is said to a client that does not say whose plan it wants.
+const ASK_SO: &str = "whose plan? ask for /v1/plan?node=NAME&vantage=pod, or vantage=host\n";
+
 async fn answer(
     State(book): State<Arc<ArcSwapOption<Book>>>,
-    Query(Asking { node, vantage }): Query<Asking>,
+    asking: Result<Query<Asking>, QueryRejection>,
 ) -> Response {
+    let Ok(Query(Asking { node, vantage })) = asking else {
+        return (StatusCode::BAD_REQUEST, ASK_SO).into_response();
+    };
     let Some(book) = &*book.load() else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], NOT_YET).into_response();
     };
     let plan = book.plan(&Agent { node: Name::from(node), vantage });
-    match serde_json::to_vec(&plan) {
+    match wire::write(&plan) {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Err(error) => {
             tracing::error!(%error, "a plan cannot be written");
@@ -71,10 +79,11 @@ mod tests {
     async fn an_agent_gets_its_plan() {
         let answer = ask(Some(Book::default()), "?node=n1&vantage=host").await;
         assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(serde_json::from_slice::<Plan>(&body(answer).await).unwrap(), Plan::default());
+        assert_eq!(wire::read::<Plan>(&body(answer).await), Ok(Plan::default()));
         for odd in ["", "?node=n1&vantage=moon"] {
             let answer = ask(Some(Book::default()), odd).await;
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{odd}");
+            assert_eq!(body(answer).await, ASK_SO.as_bytes());
         }
     }
 

@@ -9,16 +9,17 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::pages::{Current, Shown};
+use super::latest::{Current, Latest};
 use crate::report::json;
 use crate::task::process;
 
-pub(super) fn routes(shown: Arc<Shown>) -> Router {
-    Router::new().route("/v1/report", get(answer)).with_state(shown)
+/// Returns the route.
+pub fn routes(latest: Arc<Latest>) -> Router {
+    Router::new().route("/v1/report", get(answer)).with_state(latest)
 }
 
-async fn answer(State(shown): State<Arc<Shown>>) -> Response {
-    let report = match shown.current() {
+async fn answer(State(latest): State<Arc<Latest>>) -> Response {
+    let report = match latest.current() {
         Current::Fresh(report) => report,
         Current::Old(_, age) => {
             let text = format!("the last report is {} s old: read the log\n", age.as_secs());

@@ -8,13 +8,17 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::counts::Rejected;
 use super::*;
 
 const LIMITS: Limits = Limits {
     header: Duration::from_millis(200),
-    stall: Duration::from_millis(200),
+    answer: Duration::from_millis(300),
     ..Limits::AGENT
 };
+
+/// Longer than any of these tests.
+const LONG: Duration = Duration::from_secs(60);
 
 /// More than the buffers of two sockets hold.
 const MUCH: usize = 64 << 20;
@@ -58,6 +62,16 @@ impl Running {
         socket.connect(self.at).await.unwrap()
     }
 
+    /// Waits until so many are open.
+    async fn has_connections(&self, count: i64) {
+        let are_there = async {
+            while self.server.counts.connections.get() != count {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), are_there).await.expect("connections");
+    }
+
     /// Sends `bytes`, and returns what came back before the server closed the connection.
     async fn exchange(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect().await;
@@ -84,9 +98,11 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Asks on an open connection, and returns the status line.
 async fn ask(stream: &mut TcpStream) -> String {
     stream.write_all(REQUEST).await.unwrap();
-    let mut reply = [0; 12];
-    stream.read_exact(&mut reply).await.unwrap();
-    String::from_utf8(reply.into()).unwrap()
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"here") {
+        assert!(stream.read_buf(&mut reply).await.unwrap() > 0, "it was closed");
+    }
+    String::from_utf8(reply[..12].into()).unwrap()
 }
 
 #[tokio::test]
@@ -101,7 +117,7 @@ async fn silent_slow_and_idle_connections_are_closed() {
 
 #[tokio::test]
 async fn what_is_not_http_1_is_closed() {
-    let server = start(Limits { header: Duration::from_secs(60), ..LIMITS });
+    let server = start(Limits { header: LONG, ..LIMITS });
     let h2 = server.exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert!(!h2.contains("200"), "{h2}");
     server.end().await;
@@ -109,7 +125,7 @@ async fn what_is_not_http_1_is_closed() {
 
 #[tokio::test]
 async fn a_large_head_and_any_body_are_refused() {
-    let server = start(Limits { header: Duration::from_secs(60), ..LIMITS });
+    let server = start(Limits { header: LONG, ..LIMITS });
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(HEAD));
     let long = server.exchange(long.as_bytes()).await;
     assert!(long.starts_with("HTTP/1.1 431 "), "{long}");
@@ -125,47 +141,120 @@ async fn a_large_head_and_any_body_are_refused() {
 }
 
 #[tokio::test]
-async fn connections_are_capped_and_their_places_come_free() {
-    let limits =
-        Limits { connections: 3, of_address: 2, header: Duration::from_secs(60), ..LIMITS };
-    let server = start(limits);
-    let mut first = server.connect().await;
-    let mut second = server.connect().await;
-    assert_eq!(ask(&mut first).await, "HTTP/1.1 200");
-    assert_eq!(ask(&mut second).await, "HTTP/1.1 200");
-    // A third from the same address, one from another, and one too many.
-    assert_eq!(read(&mut server.connect().await).await, "");
-    assert_eq!(server.server.counts.rejected(Rejected::Address), 1);
-    let mut other = server.connect_from(2).await;
-    assert_eq!(ask(&mut other).await, "HTTP/1.1 200");
-    assert_eq!(read(&mut server.connect_from(3).await).await, "");
-    assert_eq!(server.server.counts.rejected(Rejected::Connections), 1);
-    assert_eq!(server.server.counts.connections.get(), 3);
-
-    drop((first, second, other));
-    let freed = async {
-        while server.server.counts.connections.get() > 0 {
-            tokio::task::yield_now().await;
+async fn idle_connections_shut_nobody_out() {
+    let server = start(Limits { header: LONG, ..Limits::CLUSTER });
+    let mut idle = Vec::new();
+    for last in 1..=4 {
+        for _ in 0..16 {
+            idle.push(server.connect_from(last).await);
         }
-    };
-    timeout(Duration::from_secs(5), freed).await.expect("places come free");
-    assert_eq!(ask(&mut server.connect().await).await, "HTTP/1.1 200");
+    }
+    server.has_connections(64).await;
+    let mut half = server.connect_from(5).await;
+    half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let mut scrape = server.connect_from(6).await;
+    assert_eq!(ask(&mut scrape).await, "HTTP/1.1 200");
+    let mut same = server.connect_from(4).await;
+    assert_eq!(ask(&mut same).await, "HTTP/1.1 200");
+    let rejected = |why| server.server.counts.rejected(why);
+    assert_eq!((rejected(Rejected::Connections), rejected(Rejected::Address)), (2, 1));
+    for victim in [0, 1, 48] {
+        assert_eq!(read(&mut idle[victim]).await, "", "the longest idle went");
+    }
+    assert_eq!(ask(&mut scrape).await, "HTTP/1.1 200", "and one that works did not");
+
+    drop((idle, half, scrape, same));
+    server.has_connections(0).await;
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_peer_that_reads_nothing_is_dropped() {
+async fn probes_are_answered_while_every_place_is_busy() {
+    let never = get(std::future::pending::<()>);
+    let probe = get(|| async { "ok" });
+    let more = Router::new().route("/never", never).route("/livez", probe);
+    let server = start_with(Limits { header: LONG, answer: LONG, ..Limits::AGENT }, more);
+    let mut busy = Vec::new();
+    for number in 0..server.server.limits.connections {
+        let mut stream = server.connect_from(u8::try_from(number).unwrap() / 8 + 1).await;
+        stream.write_all(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        busy.push(stream);
+    }
+    server.has_connections(busy.len() as i64).await;
+    for last in [1, 9] {
+        let mut refused = server.connect_from(last).await;
+        refused.write_all(REQUEST).await.unwrap();
+        let refused = read(&mut refused).await;
+        assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("ask again"), "{refused}");
+        let mut probe = server.connect_from(last).await;
+        probe.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let probe = read(&mut probe).await;
+        assert!(probe.starts_with("HTTP/1.1 200 ") && probe.ends_with("ok"), "{probe}");
+    }
+    drop(busy);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_an_answer_slowly_or_not_at_all_is_dropped() {
     let server = start(LIMITS);
-    let mut stream = server.connect().await;
-    stream.write_all(b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    stream.readable().await.unwrap();
-    let dropped = async {
-        while server.server.counts.connections.get() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(Duration::from_secs(5), dropped).await.expect("the connection is dropped");
-    assert!(read(&mut stream).await.len() < MUCH);
+    for pause in [20, 10_000] {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let mut taken = 0;
+        let slowly = async {
+            let mut some = [0; 4096];
+            while let Ok(1..) = stream.read(&mut some).await {
+                taken += some.len();
+                sleep(Duration::from_millis(pause)).await;
+            }
+        };
+        let dropped = server.has_connections(0);
+        tokio::select! { biased; () = dropped => {}, () = slowly => {} }
+        server.has_connections(0).await;
+        assert!(taken < MUCH, "{taken}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_in_time_is_told_so() {
+    let never = get(std::future::pending::<()>);
+    let server = start_with(LIMITS, Router::new().route("/never", never));
+    let late = server.exchange(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(late.starts_with("HTTP/1.1 504 ") && late.contains("connection: close"), "{late}");
+    assert_eq!(server.server.counts.rejected(Rejected::Late), 1);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn every_answer_says_what_it_is_and_none_needs_the_date() {
+    let server = start(LIMITS);
+    for (request, status, text) in [
+        ("GET /", "200 OK", "here"),
+        ("GET /nothing", "404 Not Found", "there is nothing here: / leads to all that is\n"),
+        ("POST /", "405 Method Not Allowed", "it is only read: ask by GET\n"),
+    ] {
+        let request = format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let reply = server.exchange(request.as_bytes()).await;
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{reply}");
+        assert!(reply.ends_with(text), "{reply}");
+        assert!(reply.contains("x-content-type-options: nosniff\r\n"), "{reply}");
+        // The library of dates panics on a clock before 1970.
+        assert!(!reply.contains("\r\ndate: "), "{reply}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_on_its_way_at_the_stop_is_answered() {
+    let server = start(Limits { header: LONG, ..LIMITS });
+    let mut open = server.connect().await;
+    assert_eq!(ask(&mut open).await, "HTTP/1.1 200");
+    server.stop.cancel();
+    open.write_all(REQUEST).await.unwrap();
+    let replies = read(&mut open).await;
+    assert!(replies.contains("connection: close") && replies.ends_with("here"), "{replies}");
     server.end().await;
 }
 
@@ -209,7 +298,7 @@ async fn a_request_that_never_ends_is_cut_at_the_deadline() {
     let start = tokio::time::Instant::now();
     server.stop.cancel();
     server.task.await.unwrap().unwrap();
-    assert_eq!(start.elapsed().as_secs(), FAREWELL.as_secs());
+    assert_eq!(start.elapsed().as_secs(), (LAST_ORDERS + FAREWELL).as_secs());
 }
 
 #[test]

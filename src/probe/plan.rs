@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::host::readings::{Readings, Source};
 use crate::http::get::{Failed, get};
-use crate::http::lookup::Lookup;
+use crate::http::{lookup, wire};
 use crate::model::{Agent, Plan};
 use crate::task::Backoff;
 
@@ -44,8 +44,6 @@ pub struct Fetch {
     pub got: Arc<Mutex<Option<Instant>>>,
     /// Where failures are counted.
     pub readings: Arc<Readings>,
-    /// Where names are looked up.
-    pub lookup: Lookup,
 }
 
 /// Why there is no plan.
@@ -143,7 +141,7 @@ impl Fetch {
         let host = uri.host().filter(|_| uri.scheme_str() == Some("http"));
         let host = host.ok_or("it does not begin with http://")?;
         let name = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-        let target = self.lookup.first(&name, DEADLINE).await;
+        let target = lookup::first(&name, DEADLINE).await;
         let target = target.map_err(|error| format!("the name cannot be resolved: {error}"))?;
         let (node, vantage) = (escaped(&self.agent.node), self.agent.vantage.as_str());
         let path = format!("/v1/plan?node={node}&vantage={vantage}");
@@ -153,8 +151,7 @@ impl Fetch {
             }
             failed => failed.to_string().into(),
         })?;
-        let plan = serde_json::from_slice(&body);
-        plan.map_err(|error| format!("the answer is no plan: {error}").into())
+        wire::read(&body).map_err(|error| format!("the answer is no plan: {error}").into())
     }
 }
 
@@ -186,10 +183,7 @@ mod tests {
         let agent = Agent { node: "n 1".into(), vantage: Vantage::Host };
         let (plan, seen) = watch::channel(None);
         let readings = Arc::new(Readings::new(agent.clone()));
-        (
-            Fetch { urls, agent, plan, got: Arc::default(), readings, lookup: Lookup::default() },
-            seen,
-        )
+        (Fetch { urls, agent, plan, got: Arc::default(), readings }, seen)
     }
 
     async fn served(routes: Router) -> (String, AbortOnDropHandle<()>) {
@@ -203,7 +197,7 @@ mod tests {
     async fn the_first_address_that_has_a_plan_gives_it() {
         let peer = NodeTarget { node: "n2".into(), address: "10.0.0.2:1".parse().unwrap() };
         let plan = Plan { peers: vec![peer], ..Plan::default() };
-        let json = serde_json::to_string(&plan).unwrap();
+        let json = wire::write(&plan).unwrap();
         let answer = |RawQuery(query): RawQuery| async move {
             assert_eq!(query.as_deref(), Some("node=n%201&vantage=host"));
             json
@@ -221,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_address_says_why_it_has_none() {
-        let odd = route(|| async { "{\"peers\": 7}" });
+        let odd = route(|| async { "{}" });
         let (odd, _odd) = served(Router::new().route("/v1/plan", odd)).await;
         let urls = ["http://127.0.0.1:1", "https://127.0.0.1", "http://[::1]:1", "::", &odd];
         let (fetch, _) = fetch(urls.map(str::to_owned).into());
@@ -233,7 +227,7 @@ mod tests {
             "https://127.0.0.1: it does not begin with http://; ",
             "http://[::1]:1: cannot connect: Connection refused",
             "::: it is no URL; ",
-            ": the answer is no plan: invalid type: integer `7`",
+            ": the answer is no plan: missing field `kind`",
         ] {
             assert!(error.contains(part), "{part} is not in {error}");
         }

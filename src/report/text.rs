@@ -124,6 +124,7 @@ pub fn sentence(report: &Report) -> String {
             let checks = if warned == 1 { "one check warns" } else { "some checks warn" };
             format!("Nothing is broken, but {checks}.")
         }
+        Verdict::Unknown if report.is_refused() => format!("Inconclusive: {REFUSED}."),
         Verdict::Unknown => format!("Inconclusive.{blind}"),
         Verdict::Problem => {
             let broken = report.layers().filter(|(_, answers)| {
@@ -134,6 +135,11 @@ pub fn sentence(report: &Report) -> String {
         }
     }
 }
+
+/// What is said where the API refuses all that is watched.
+pub const REFUSED: &str = "the Kubernetes API refuses netvitals everything (403): apply the \
+                           ClusterRole and the ClusterRoleBinding of its chart to its \
+                           ServiceAccount";
 
 /// Returns what one check says, in a few words.
 pub fn statement(answer: &Answer) -> String {

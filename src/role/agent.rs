@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,8 +14,8 @@ use tokio_util::task::TaskTracker;
 use crate::host::cgroup::Cgroups;
 use crate::host::readings::Readings;
 use crate::host::resolv_conf;
-use crate::http::health::{self, Health};
-use crate::http::lookup::Lookup;
+use crate::http::health::{self, Health, Readiness};
+use crate::http::latest::Latest;
 use crate::http::metrics::{self, Metrics};
 use crate::http::{Limits, Server, observations, pages};
 use crate::model::{Agent, Dns, Observation, Vantage};
@@ -107,7 +106,6 @@ pub async fn run(
         plan,
         got: Arc::default(),
         readings: readings.clone(),
-        lookup: Lookup::default(),
     };
     let probes = Task::beating("probes", LEAF);
     let schedule = Schedule {
@@ -171,7 +169,10 @@ pub async fn run(
 
     let health = Health {
         tasks: tasks.clone(),
-        ready: Box::new(move || !conf_seen.borrow().nameservers.is_empty()),
+        ready: Box::new(move || match conf_seen.borrow().nameservers.is_empty() {
+            true => Readiness::Early,
+            false => Readiness::Ready,
+        }),
         uptime,
     };
     let observe = {
@@ -195,8 +196,8 @@ pub async fn run(
     let live =
         Box::new(move || vec![tally.rows(), cgroups.rows(), readings.rows(), task::rows(&tasks)]);
     let server = Server::new(Limits::AGENT);
-    let report = Arc::new(ArcSwapOption::empty());
-    let metrics = Metrics { report, live, now: Box::new(move || uptime.now()) };
+    let latest = Latest { report: Arc::default(), now: Box::new(move || uptime.now()) };
+    let metrics = Metrics { latest: Arc::new(latest), live };
     let routes = metrics::routes(metrics, &server)
         .merge(health::routes(health))
         .merge(observations::routes(Arc::new(observe)))

@@ -19,15 +19,15 @@ use crate::check::{self, scraping};
 use crate::cluster::agents::Agents;
 use crate::cluster::{Change, Settings};
 use crate::family::{Desc, Family, Rows};
-use crate::http::health::{self, Health};
-use crate::http::lookup::Lookup;
+use crate::http::health::{self, Health, Readiness};
+use crate::http::latest::Latest;
 use crate::http::metrics::{self, Metrics};
-use crate::http::pages::{self, Shown};
-use crate::http::{Limits, Server, plan};
+use crate::http::{Limits, Server, pages, plan, report};
 use crate::owner::Owner;
 use crate::plan::Book;
 use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
+use crate::report::text::REFUSED;
 use crate::task::{self, Task, Uptime, supervise};
 use crate::watch as api;
 
@@ -65,7 +65,7 @@ struct Published {
 ///
 /// # Errors
 ///
-/// Fails when the owner of the facts or the listener ends: nobody can go on in their place.
+/// Fails when the owner of the facts or the listener ends: nothing can go on in their place.
 pub async fn run(
     options: Options,
     client: Client,
@@ -75,7 +75,7 @@ pub async fn run(
     publish(options, client, listener, stop, Arc::default()).await
 }
 
-/// Runs, and puts each report where somebody in this process looks for it too.
+/// Runs, and puts each report where the demo looks for it too.
 ///
 /// # Errors
 ///
@@ -98,8 +98,8 @@ pub async fn publish(
         named: options.agents.iter().map(|url| authority(url)).collect(),
         interval: options.pull_interval,
         changes: changes.clone(),
+        claims: pull::Claims::default(),
         counts: pull::Counts::default(),
-        lookup: Lookup::default(),
     };
     let pulls = puller.counts.clone();
     let pulling = Task::beating("pull", LEAF);
@@ -132,17 +132,18 @@ pub async fn publish(
         tasks: tasks.clone(),
         ready: {
             let report = report.clone();
-            Box::new(move || report.load().is_some())
+            Box::new(move || readiness(report.load().as_deref()))
         },
         uptime,
     };
     let live = Box::new(move || {
         vec![task::rows(&tasks), counts.rows(), pulls.rows(), evaluation(*spent.borrow())]
     });
-    let shown = Shown { report: report.clone(), now: Box::new(move || uptime.now()) };
-    let metrics = Metrics { report, live, now: Box::new(move || uptime.now()) };
+    let latest = Arc::new(Latest { report, now: Box::new(move || uptime.now()) });
+    let metrics = Metrics { latest: latest.clone(), live };
     let routes = metrics::routes(metrics, &server)
-        .merge(pages::routes(shown))
+        .merge(pages::routes(latest.clone()))
+        .merge(report::routes(latest))
         .merge(health::routes(health))
         .merge(plan::routes(book));
     let ended = tokio::select! {
@@ -155,6 +156,15 @@ pub async fn publish(
     leaves.close();
     leaves.wait().await;
     ended
+}
+
+/// A role that may see nothing must not pass for one that works.
+fn readiness(report: Option<&Report>) -> Readiness {
+    match report {
+        None => Readiness::Early,
+        Some(report) if report.is_refused() => Readiness::Blind(REFUSED),
+        Some(_) => Readiness::Ready,
+    }
 }
 
 /// Waits until the owner ends by itself: with the stop its senders end, and it may.
@@ -199,7 +209,7 @@ fn own(
     })
 }
 
-/// Says once in the log that nobody collects the metrics: who reads the log may not read the page.
+/// Logs once that no Prometheus collects the metrics: a reader of the log may never see the page.
 fn tell_unscraped(report: &Report, told: &mut bool) {
     let note = report.open(&scraping::NOBODY).next();
     if let Some(note) = note.filter(|_| !*told) {
@@ -249,10 +259,44 @@ mod tests {
 
     use super::*;
     use crate::check::Check;
-    use crate::cluster::Cluster;
+    use crate::cluster::{Cluster, Event};
+    use crate::model::{
+        EndpointSlice, Fact, Namespace, NetworkPolicy, Node, Pod, Service, Unknown,
+    };
     use crate::report::Past;
+    use crate::report::text::sentence;
 
     static CHECKS: &[&Check] = &[&scraping::CHECK];
+
+    fn forbidden<T: Fact>(facts: Cluster) -> Cluster {
+        facts.with(Event::<T>::Barred(Unknown::Forbidden(T::KIND.name).into()))
+    }
+
+    fn listed<T: Fact>(facts: Cluster) -> Cluster {
+        facts.with(Event::<T>::Begin).with(Event::<T>::Done)
+    }
+
+    #[test]
+    fn a_role_that_the_api_refuses_everything_is_not_ready_and_names_the_one_cause() {
+        let report = |facts: &Cluster| Report::evaluate(check::ALL, facts, &Past::default()).0;
+        let all_but_one = [
+            forbidden::<EndpointSlice>,
+            forbidden::<Namespace>,
+            forbidden::<NetworkPolicy>,
+            forbidden::<Node>,
+            forbidden::<Pod>,
+        ];
+        let facts = || all_but_one.iter().fold(Cluster::default(), |facts, forbid| forbid(facts));
+        let all = report(&forbidden::<Service>(facts()));
+        assert_eq!(readiness(Some(&all)), Readiness::Blind(REFUSED));
+        let sentence = sentence(&all);
+        assert!(sentence.starts_with("Inconclusive: ") && sentence.contains(REFUSED), "{sentence}");
+        // What may be seen in part, or is not known yet, is no such case.
+        for facts in [Cluster::default(), listed::<Service>(facts())] {
+            assert_eq!(readiness(Some(&report(&facts))), Readiness::Ready);
+        }
+        assert_eq!(readiness(None), Readiness::Early);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn five_minutes_without_a_scrape_are_told_once() {

@@ -74,7 +74,7 @@ pub fn list() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints; whoever reads no further has read enough.
+/// Prints; a reader that has gone has read enough.
 fn say(text: &str) {
     let mut out = io::stdout().lock();
     _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -144,7 +144,7 @@ impl Demo {
         let client = watch::connect(Some(&cluster.kubeconfig())).await.map_err(io::Error::other)?;
         let report: Arc<ArcSwapOption<Report>> = Arc::default();
         let mut roles = JoinSet::new();
-        // Who looks once counts what was seen once.
+        // With one look, what was seen once counts.
         let longest_grace = if once { Duration::ZERO } else { GRACE };
         let options = cluster::Options {
             settings: Settings { longest_grace, ..Settings::default() },
@@ -239,7 +239,7 @@ impl Demo {
 }
 
 /// Waits until the cluster role has listed the API: an agent that came first would get no plan,
-/// and whoever looks on would wait for its second question.
+/// and the verdict would wait for its second question.
 async fn until_listed(report: &ArcSwapOption<Report>) {
     let begin = Instant::now();
     let listed = || {

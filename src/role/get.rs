@@ -4,12 +4,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::net::lookup_host;
-use tokio::time::timeout;
-
 use crate::http::get::{Failed, get};
+use crate::http::lookup;
 
-/// A name or an answer of one of its addresses later than this is none.
+/// For the name, and again for the answer of each of its addresses.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A longer answer is none: more than the page of a cluster of thousands of nodes.
@@ -32,10 +30,9 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<ExitCode, String> {
     let Options { server, path } = options;
     let fail = |why: &dyn std::fmt::Display| format!("{server}{path}: {why}");
-    let name = server.trim_start_matches("http://");
-    let found = timeout(DEADLINE, lookup_host(name)).await;
-    let found = found.map_err(|_| fail(&"the name is not resolved within 10 s"))?;
-    let addresses = found.map_err(|error| fail(&error))?;
+    let found = lookup::all(server.trim_start_matches("http://"), DEADLINE).await;
+    let addresses =
+        found.map_err(|error| fail(&format!("the name cannot be resolved: {error}")))?;
     let mut last = None;
     for address in addresses {
         match get(address, path, DEADLINE, MOST).await {

@@ -7,6 +7,7 @@ pub mod get;
 pub mod reload;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,14 +15,43 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Command, Run};
 use crate::family::Desc;
+use crate::log::{Form, Level};
+use crate::setting::Address;
 use crate::task::{self, process};
-use crate::{check, host, http, probe, pull, watch};
+use crate::{check, host, http, log, probe, pull, watch};
 use reload::Reload;
 
 /// How long tasks may take to end once the role has.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What to run, and how.
+#[derive(Debug)]
+pub struct Command {
+    /// Where to listen.
+    pub listen: Address,
+    /// What is logged.
+    pub log: (Level, Form),
+    /// Whether only to check that all of this is valid.
+    pub check: bool,
+    /// The role.
+    pub run: Run,
+}
+
+/// A role and its options.
+#[derive(Clone, Debug)]
+pub enum Run {
+    /// `netvitals agent`
+    Agent(agent::Options),
+    /// `netvitals cluster`, and where its kubeconfig is.
+    Cluster(cluster::Options, Option<PathBuf>),
+    /// `netvitals demo`
+    Demo(demo::Options),
+    /// `netvitals demo --list`
+    Scenarios,
+    /// `netvitals get`
+    Get(get::Options),
+}
 
 /// Runs a role until SIGTERM or Ctrl-C; with SIGHUP it follows its configuration.
 ///
@@ -64,6 +94,7 @@ pub fn live() -> impl Iterator<Item = &'static Desc> {
         host::cgroup::FAMILIES,
         host::readings::FAMILIES,
         http::FAMILIES,
+        log::FAMILIES,
         probe::tally::FAMILIES,
         process::FAMILIES,
         pull::FAMILIES,

@@ -6,17 +6,22 @@
 
 use std::fmt;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::pin::pin;
+use std::time::Duration;
 
 use kube::Client;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{agent, cluster};
-use crate::args::{Command, Run};
+use super::{Command, Run, agent, cluster};
 use crate::log::SetLevel;
-use crate::task::process;
+use crate::task::{apart, apart_within, process};
 use crate::{http, watch};
+
+/// For a kubeconfig and what it names.
+const READ: Duration = Duration::from_secs(10);
 
 /// Where a configuration comes from, and what can follow it at once.
 pub struct Reload {
@@ -46,7 +51,10 @@ impl Reload {
         let hang_up = signal(SignalKind::hangup());
         let mut hang_up = hang_up.map_err(|error| format!("cannot await a signal: {error}"))?;
         let mut listener = http::bind(&command.listen)?;
-        let mut role = Role::of(&command.run).await?;
+        let mut role = tokio::select! {
+            role = Role::of(&command.run) => role?,
+            () = stop.cancelled() => return Ok(()),
+        };
         loop {
             let generation = stop.child_token();
             let kept =
@@ -57,7 +65,11 @@ impl Reload {
                     ended = &mut running => return ended,
                     _ = hang_up.recv() => {}
                 }
-                match self.next(&mut command, &kept).await {
+                let next = tokio::select! {
+                    next = self.next(&mut command, &kept) => next,
+                    ended = &mut running => return ended,
+                };
+                match next {
                     Ok(Some(next)) => break next,
                     Ok(None) => {}
                     Err(error) => refused(&error),
@@ -98,7 +110,8 @@ impl Reload {
         command: &mut Command,
         kept: &TcpListener,
     ) -> Result<Option<Next>, String> {
-        let new = (self.read)()?;
+        // Not on this thread: the file may be a pipe, and signals have to be heard meanwhile.
+        let new = apart(self.read).await.map_err(|error| error.to_string())??;
         if new.listen == command.listen && is_same(&command.run, &new.run) {
             self.take(command, new, false);
             return Ok(None);
@@ -140,6 +153,17 @@ fn is_same(old: &Run, new: &Run) -> bool {
     }
 }
 
+/// Makes a client apart: the kubeconfig and the files that it names may be pipes, too.
+async fn connect(kubeconfig: Option<PathBuf>) -> Result<Client, String> {
+    let runtime = Handle::current();
+    let connect = move || runtime.block_on(watch::connect(kubeconfig.as_deref()));
+    apart_within(READ, connect).await.unwrap_or_else(|error| {
+        Err(format!(
+            "cannot read what leads to the API server: {error}: name files with --kubeconfig"
+        ))
+    })
+}
+
 /// A configuration that works, as far as can be known before its turn.
 struct Next {
     command: Command,
@@ -168,8 +192,7 @@ impl Role {
         match run {
             Run::Agent(options) => Ok(Self::Agent(options.clone())),
             Run::Cluster(options, kubeconfig) => {
-                let client = watch::connect(kubeconfig.as_deref()).await?;
-                Ok(Self::Cluster(options.clone(), client))
+                Ok(Self::Cluster(options.clone(), connect(kubeconfig.clone()).await?))
             }
             Run::Demo(_) | Run::Get(_) | Run::Scenarios => Err("it does not go on".to_owned()),
         }

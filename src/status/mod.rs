@@ -1,4 +1,4 @@
-//! The page at `/`: the verdict, and the ladder under it; plain HTML that asks nobody for anything.
+//! The page at `/`: the verdict, and the ladder under it; plain HTML that asks no other server.
 //!
 //! Without scripts and without requests to other servers, so that it works in a cluster whose
 //! network is broken, and so that no name in it can do anything.

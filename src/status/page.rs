@@ -31,8 +31,8 @@ pub fn write(report: Option<&Report>, stale: Option<Duration>, version: &str) ->
     written.expect("a String takes any text");
     let links =
         [("metrics", "metrics"), ("v1/report", "this report as JSON"), ("livez", "liveness")];
-    // A person who waits for a report should not have to ask; one who reads it should not lose
-    // what is open.
+    // Without a report the page loads itself again; with findings it does not, for that would close
+    // those that are open.
     let head =
         if report.is_some_and(lists) { "" } else { "<meta http-equiv=\"refresh\" content=\"15\">" };
     around("netvitals", head, &html, &links, version)

@@ -37,7 +37,7 @@ impl Heart {
 
     pub(super) fn beat(&self) {
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        // Two values that are read apart: a date that is one beat too old harms nobody.
+        // Two values that are read apart: a date that is one beat too old does no harm.
         self.0.last.store(millis(self.0.start.elapsed()), Ordering::Relaxed);
         self.0.date.store(millis(unix.unwrap_or(Duration::ZERO)), Ordering::Relaxed);
     }

@@ -60,10 +60,11 @@ static THREADS: Family<0> = Family::gauge("process_threads", "Threads of the pro
 /// The version of the package.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit that was built, where the build said so by `NETVITALS_REVISION`.
+/// The commit that was built, where the build said so by `NETVITALS_REVISION`, as `make image`
+/// does; else empty, which Prometheus takes for absent.
 pub const REVISION: &str = match option_env!("NETVITALS_REVISION") {
     Some(revision) => revision,
-    None => "unknown",
+    None => "",
 };
 
 static STARTED: LazyLock<Duration> = LazyLock::new(|| {

@@ -1,5 +1,8 @@
 //! The program as a person meets it: help, mistakes, and what they are told.
 
+mod reload;
+mod withstands;
+
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -150,6 +153,52 @@ fn a_cluster_without_any_api_server_says_what_to_give() {
     assert!(refused(&output, 1).contains("--kubeconfig"));
 }
 
+/// A program whose log cannot be written, as a client of it sees it.
+struct Mute {
+    child: Child,
+    address: String,
+}
+
+impl Mute {
+    #[expect(clippy::disallowed_methods, reason = "the test runs the exporter")]
+    fn start(args: &[&str], log: Stdio) -> Self {
+        // Its log cannot say which port it took.
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("an address").to_string();
+        drop(free);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_netvitals"));
+        command.env_clear().env("RUST_LOG", "netvitals=trace").args(args);
+        command.arg("--web.listen-address").arg(&address).stderr(log);
+        Self { child: command.spawn().expect("the program runs"), address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        loop {
+            if let Ok(reply) = get(&self.address, path) {
+                return reply;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        send(&self.child, signal);
+    }
+
+    fn counted(&self, name: &str) -> f64 {
+        let page = self.get("/metrics");
+        let counts = page.lines().filter(|line| line.starts_with(name));
+        counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+}
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A configuration file that changes.
 struct Config(TempDir);
 
@@ -178,6 +227,20 @@ const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
                           clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\n\
                           users: [{name: a, user: {}}]\n\
                           contexts: [{name: a, context: {cluster: a, user: a}}]\n";
+
+fn send(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    kill(pid, signal).expect("it runs");
+}
+
+fn get(address: &str, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    Ok(reply)
+}
 
 /// A role that runs until it is dropped.
 struct Running {
@@ -212,12 +275,7 @@ impl Running {
     }
 
     fn try_get(&self, path: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes())?;
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply)?;
-        Ok(reply)
+        get(&self.address, path)
     }
 
     /// Whether its configuration was valid when it was last read.
@@ -240,8 +298,7 @@ impl Running {
     }
 
     fn send(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        kill(pid, signal).expect("it runs");
+        send(&self.child, signal);
     }
 
     /// Asks it to end, and returns its code and its log.
@@ -297,63 +354,4 @@ fn a_cluster_role_without_its_api_server_lives_and_says_what_it_cannot_see() {
     assert!(cluster.get("/").contains("Inconclusive."));
     let (code, log) = cluster.end(Signal::SIGTERM);
     assert_eq!(code, Some(0), "{log}");
-}
-
-#[test]
-fn with_sighup_a_valid_file_is_followed_and_a_bad_one_changes_nothing() {
-    let config = Config::of("node_name: before\n");
-    let agent = start(&["agent", "--cluster-url=http://127.0.0.1:1", &config.flag()]);
-    assert!(agent.get("/").contains("agent of node before") && agent.follows(1));
-
-    config.write("node_nam: after\n");
-    agent.send(Signal::SIGHUP);
-    agent.waits_until_it_follows(0);
-    assert!(agent.get("/").contains("agent of node before"));
-
-    config.write("node_name: after\n");
-    agent.send(Signal::SIGHUP);
-    agent.waits_until_it_says("agent of node after");
-    assert!(agent.follows(1));
-    let (code, log) = agent.end(Signal::SIGTERM);
-    assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("unknown key \\\"node_nam\\\""), "{log}");
-}
-
-#[test]
-fn with_sighup_an_address_that_is_taken_changes_nothing_and_a_wider_one_of_the_port_is_followed() {
-    let text = |listen: &str, node: &str| {
-        format!("web: {{listen_address: '{listen}'}}\nnode_name: {node}\n")
-    };
-    let config = Config::of(&text("127.0.0.1:0", "before"));
-    let agent = start_as_told(&["agent", "--cluster-url=http://127.0.0.1:1", &config.flag()]);
-
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    config.write(&text(&taken.local_addr().expect("an address").to_string(), "nobody"));
-    agent.send(Signal::SIGHUP);
-    agent.waits_until_it_follows(0);
-    assert!(agent.get("/").contains("agent of node before"));
-
-    let port = agent.address.rsplit_once(':').expect("a port").1;
-    config.write(&text(&format!(":{port}"), "after"));
-    agent.send(Signal::SIGHUP);
-    agent.waits_until_it_says("agent of node after");
-    assert!(agent.follows(1));
-    let (code, log) = agent.end(Signal::SIGTERM);
-    assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("choose another address with --web.listen-address"), "{log}");
-}
-
-#[test]
-fn with_sighup_a_kubeconfig_that_is_missing_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("kubeconfig"), KUBECONFIG).expect("a file");
-    let text = |name| format!("kubeconfig: {}\n", folder.path().join(name).display());
-    let config = Config::of(&text("kubeconfig"));
-    let cluster = start(&["cluster", &config.flag()]);
-    config.write(&text("missing"));
-    cluster.send(Signal::SIGHUP);
-    cluster.waits_until_it_follows(0);
-    let (code, log) = cluster.end(Signal::SIGTERM);
-    assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("name a readable kubeconfig"), "{log}");
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{list, node_reachability, pod_reachability};
 use crate::check::cni::node_network_ready;
 use crate::check::{Check, agents};
@@ -306,7 +308,7 @@ fn who_is_alone_has_nobody_to_reach() {
 
 #[test]
 fn in_a_cluster_of_young_nodes_there_is_nobody_to_judge_yet() {
-    let young = |node: &mut Node| node.created = Some(at(0).unix);
+    let young = |node: &mut Node| node.created = Some(Duration::ZERO);
     let facts = NODES.iter().fold(cluster(), |facts, name| facts.node_with(name, young));
     let none = Err(Skipped::NotApplicable.into());
     assert_eq!(results(&facts.mesh(PODS, &NODES, well).mesh(HOSTS, &NODES, well)), [none, none]);

@@ -25,7 +25,7 @@ fn most_have_to_speak_and_whoever_hears_fewer_is_cut_off() {
 
 #[test]
 fn young_nodes_are_left_out_without_a_gap() {
-    let young = |node: &mut Node| node.created = Some(at(0).unix);
+    let young = |node: &mut Node| node.created = Some(Duration::ZERO);
     let facts = |count: usize| {
         let all = speaking(&["a", "b", "c"]);
         ["a", "b", "c"].iter().take(count).fold(all, |facts, node| facts.node_with(node, young))

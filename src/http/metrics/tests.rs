@@ -1,6 +1,7 @@
 use std::io::Read;
 use std::sync::mpsc;
 
+use arc_swap::ArcSwapOption;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request};
 use flate2::read::GzDecoder;
@@ -11,16 +12,21 @@ use super::*;
 use crate::check;
 use crate::fixtures::{at, cluster};
 use crate::http::Limits;
-use crate::report::Past;
-use crate::task::{self, Task};
+use crate::report::{Past, Report};
+use crate::task::{self, Task, apart};
+
+/// The page of a report of this many seconds.
+fn metrics_after(seconds: u64) -> Metrics {
+    let (report, _) = Report::evaluate(check::ALL, &cluster(), &Past::default());
+    let report = Arc::new(ArcSwapOption::from_pointee(report));
+    Metrics {
+        latest: Arc::new(Latest { report, now: Box::new(move || at(seconds)) }),
+        live: Box::new(|| vec![task::rows(&[Task::new("watch")])]),
+    }
+}
 
 fn metrics() -> Metrics {
-    let (report, _) = Report::evaluate(check::ALL, &cluster(), &Past::default());
-    Metrics {
-        report: Arc::new(ArcSwapOption::from_pointee(report)),
-        live: Box::new(|| vec![task::rows(&[Task::new("watch")])]),
-        now: Box::new(|| at(0)),
-    }
+    metrics_after(0)
 }
 
 async fn scrape(routes: &Router, accept: &str, encoding: &str) -> Response {
@@ -34,7 +40,7 @@ async fn body(response: Response) -> Vec<u8> {
 
 #[test]
 fn an_old_report_is_not_served_and_the_counters_are() {
-    let page = |now| Metrics { now: Box::new(move || at(now)), ..metrics() }.page(Format::Text);
+    let page = |seconds| metrics_after(seconds).page(Format::Text);
     let (fresh, old) = (page(29), page(30));
     assert!(fresh.contains("netvitals_check_answered{"));
     assert!(!old.contains("netvitals_check_answered{"));
@@ -78,6 +84,9 @@ fn gzip_is_sent_to_those_who_take_it() {
         ("deflate, GZIP;q=0.5", true),
         ("", false),
         ("gzip;q=0", false),
+        ("gzip;Q=0", false),
+        ("gzip ; Q = 0.000", false),
+        ("gzip;Q=1", true),
         ("x-gzip", false),
     ] {
         assert_eq!(takes_gzip(header), takes, "{header}");
@@ -114,7 +123,7 @@ async fn too_many_encodes_are_refused_and_counted_and_equal_ones_are_shared() {
         let routes = routes.clone();
         async move { scrape(&routes, "", "").await }
     });
-    spawn_blocking(move || entries.recv().unwrap()).await.unwrap();
+    apart(move || entries.recv().unwrap()).await.unwrap();
     let other = scrape(&routes, "", "gzip").await;
     assert_eq!(other.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(other.headers()[RETRY_AFTER], "1");
@@ -128,7 +137,7 @@ async fn too_many_encodes_are_refused_and_counted_and_equal_ones_are_shared() {
 }
 
 #[tokio::test]
-async fn a_peer_that_leaves_frees_no_place_before_the_work_is_done() {
+async fn a_client_that_leaves_frees_no_place_before_the_work_is_done() {
     let (entered, entries) = mpsc::channel();
     let (release, held) = mpsc::channel::<()>();
     let (entered, held) = (std::sync::Mutex::new(entered), std::sync::Mutex::new(held));
@@ -143,13 +152,26 @@ async fn a_peer_that_leaves_frees_no_place_before_the_work_is_done() {
         let routes = routes.clone();
         async move { scrape(&routes, "", "").await }
     });
-    spawn_blocking(move || entries.recv().unwrap()).await.unwrap();
+    apart(move || entries.recv().unwrap()).await.unwrap();
     gone.abort();
     gone.await.unwrap_err();
     let other = scrape(&routes, "", "gzip").await;
     assert_eq!(other.status(), StatusCode::SERVICE_UNAVAILABLE);
     drop(release);
     assert_eq!(scrape(&routes, "", "").await.status(), StatusCode::OK);
+}
+
+#[test]
+fn a_page_needs_none_of_the_threads_that_dead_dns_holds() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.max_blocking_threads(1).enable_all().build().unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    runtime.spawn_blocking(move || held.recv());
+    let status = runtime.block_on(async {
+        scrape(&routes(metrics(), &Server::new(Limits::CLUSTER)), "", "gzip").await.status()
+    });
+    assert_eq!(status, StatusCode::OK);
+    drop(release);
 }
 
 #[tokio::test]
