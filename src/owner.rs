@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Evaluation takes at most this part of the time.
 const SHARE: u32 = 10;
 
-/// Holds the facts and the past; one thread has it, and nobody else does.
+/// Holds the facts and the past; one thread owns it.
 #[derive(Debug)]
 pub struct Owner {
     checks: &'static [&'static Check],

@@ -59,7 +59,7 @@ pub struct Believed<'a, T> {
 }
 
 impl<'a> Agents<'a> {
-    /// Finds the pods of the own DaemonSets, and who spoke.
+    /// Finds the pods of the own DaemonSets, and the agents that spoke.
     ///
     /// Only those pods are asked: a report cannot be forged by posting one.
     pub fn of(cluster: &'a Cluster) -> Self {

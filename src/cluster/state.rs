@@ -179,7 +179,7 @@ impl Cluster {
         self.agents.iter()
     }
 
-    /// Returns since when nobody has asked for the page of metrics; absent where there is none.
+    /// Returns since when the page of metrics was not asked for; absent where there is none.
     pub fn unscraped_since(&self) -> Option<Clock> {
         self.scrapes.map(|(_, since)| since)
     }

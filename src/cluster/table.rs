@@ -12,7 +12,7 @@ pub const STALE_AFTER: Duration = Duration::from_secs(170);
 /// A watch without proof of life for this long is down: a healthy one shows life every 30 s.
 const DOWN_AFTER: Duration = Duration::from_secs(45);
 
-/// More objects of a kind are not kept, so that nobody can fill the memory.
+/// More objects of a kind are not kept: the memory that they take is bounded.
 ///
 /// A tenth of it in tests, which would take seconds.
 pub(super) const MOST: usize = if cfg!(test) { 20_000 } else { 200_000 };
@@ -20,7 +20,7 @@ pub(super) const MOST: usize = if cfg!(test) { 20_000 } else { 200_000 };
 /// Of so many objects that are not kept, the names are.
 pub(super) const MOST_NAMED: usize = 1000;
 
-/// Whether a source can be believed, as far as anyone can tell from here.
+/// Whether a source can be believed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Freshness {
     /// Whether there was a proof of life of late.

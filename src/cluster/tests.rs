@@ -87,7 +87,7 @@ fn more_objects_than_are_kept_are_unknown_until_a_list_shows_fewer() {
     let too_many = Err(Unknown::TooMany("Service").into());
     cluster.apply(put(MOST));
     assert_eq!(count(&cluster), too_many);
-    // One that is known makes room, but who knows which one has none.
+    // One that is known makes room, but which one was left out is not known.
     cluster.apply(Event::<Service>::Gone(Key::new("shop", "0")));
     cluster.apply(Event::<Service>::Begin);
     assert_eq!(count(&cluster), too_many);

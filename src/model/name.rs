@@ -19,7 +19,7 @@ pub struct Name(ArcIntern<str>);
 /// A map by names, or by what else is interned.
 pub(crate) type NameMap<K, V> = HashMap<K, V, BuildHasherDefault<ByAddress>>;
 
-/// Hashes interned things by where they are, which nobody chooses from outside.
+/// Hashes interned things by where they are in memory, which input cannot choose.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ByAddress(u64);
 

@@ -62,7 +62,7 @@ impl Fact for Node {
     const KIND: &'static Kind = &Kind { name: "Node", group: "", version: "v1", plural: "nodes" };
 }
 
-/// Taints of nodes that somebody is taking away.
+/// Taints of nodes that an autoscaler, a cloud or an operator is taking away.
 const LEAVING: &[&str] = &[
     "ToBeDeletedByClusterAutoscaler",
     "aws-node-termination-handler/spot-itn",
@@ -90,7 +90,7 @@ impl Node {
         is("type", "virtual-kubelet") || is("eks.amazonaws.com/compute-type", "fargate")
     }
 
-    /// Whether somebody is taking it away, so that its silence is no failure.
+    /// Whether it is being taken away, so that its silence is no failure.
     pub fn is_leaving(&self) -> bool {
         self.terminating || self.taints.iter().any(|taint| LEAVING.contains(&&**taint))
     }

@@ -10,7 +10,8 @@ use super::{Fact, IpFamily, Kind, Labels, Name, Pod, Protocol};
 pub struct Service {
     /// `metadata.creationTimestamp`, since 1970; absent only in hand-made objects.
     pub created: Option<Duration>,
-    /// `spec.selector`; empty when absent, and then someone else writes the endpoints.
+    /// `spec.selector`; empty when absent, and then the
+    /// endpoint controller leaves its slices alone.
     pub selector: Labels,
     /// Whether the endpoint controller keeps its slices and kube-proxy its address: neither
     /// `spec.type: ExternalName` nor labelled `service.kubernetes.io/service-proxy-name`.

@@ -1,8 +1,8 @@
-//! Who probes what: a pure function of the facts, the same in every replica and after a restart.
+//! Which agent probes what: a pure function of the facts, the same in every replica and after a restart.
 //!
 //! Made from what was last known and not from what can be believed: while the API is away,
-//! agents go on with what they did. Nodes that somebody takes away are nobody's target, and
-//! neither are young ones, whose network may still be setting itself up.
+//! agents go on with what they did. Nodes that are being taken away are no
+//! target, and neither are young ones, whose network may still be being set up.
 
 mod ring;
 mod targets;
@@ -101,7 +101,7 @@ impl Book {
         let nodes = nodes.into_iter().flat_map(|all| all.iter()).filter_map(|(key, node)| {
             let address = *node.addresses.first().filter(|_| is_target(&key.name))?;
             // The host's agent rather than the kubelet, which logs every connection that says
-            // nothing; that nobody listens would be an answer too.
+            // nothing. A refused connection would be an answer, too.
             let host = Agent { node: key.name.clone(), vantage: Vantage::Host };
             let kubelet = || SocketAddr::new(address, node.kubelet_port.unwrap_or(KUBELET));
             let target = contacts.get(&host).copied().unwrap_or_else(kubelet);
@@ -128,7 +128,7 @@ impl Book {
     }
 
     fn dns_for(&self, agent: &Agent, dns: &Dns) -> DnsPlan {
-        // A Service sends nothing to who is not ready, and that it does not answer is no loss.
+        // A Service sends nothing to a replica that is not ready: its silence is no loss.
         let observes = |it: &&DnsReplica| {
             it.ready && self.peers.rings.observes(&agent.node, &it.uid.to_string())
         };

@@ -1,4 +1,4 @@
-//! Who observes whom: everybody up to 64 nodes, salted hash rings above.
+//! Which node observes which: all others up to 64 nodes, those next on salted hash rings above.
 //!
 //! On a ring each node observes the next one, so that with k rings every node has k observers
 //! and k targets, and a node that joins moves one edge of each ring.
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Name, Uid};
 
-/// Up to this many nodes, everybody observes everybody.
+/// Up to this many nodes, each observes all others.
 const MESH: usize = 64;
 
 /// Returns how many rings there are among `nodes` nodes.
@@ -25,7 +25,8 @@ pub(super) struct Rings {
     salt: String,
     /// Sorted.
     nodes: Vec<Name>,
-    /// For each ring the places of the nodes, sorted; none where everybody observes everybody.
+    /// For each ring the places of the nodes, sorted; none where each observes all
+    /// others.
     rings: Vec<Vec<(u64, usize)>>,
 }
 

@@ -117,7 +117,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Compares one Service, as [`compare_all`](Self::compare_all) does; none when its namespace
-    /// cannot be read or its endpoints are somebody else's.
+    /// cannot be read or the controller does not write its endpoints.
     pub(super) fn compare_one(self, key: &'a Key) -> Option<Comparison<'a>> {
         let service = self.service(key)?;
         let pod = |name: &'a Name| {

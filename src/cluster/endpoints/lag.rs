@@ -68,7 +68,7 @@ enum By {
     Pod,
     /// A slice changed.
     Slice,
-    /// A relist, a Service or a Node: nobody knows since when.
+    /// A relist, a Service or a Node: since when is not known.
     Other,
 }
 

@@ -1,6 +1,6 @@
 //! What the endpoint controller would write of a pod, and how EndpointSlices differ from it.
 //!
-//! Follows `staging/src/k8s.io/endpointslice` of Kubernetes 1.36: who is in a slice, with which
+//! Follows `staging/src/k8s.io/endpointslice` of Kubernetes 1.36: which pods are in a slice, with which
 //! conditions, ports and node.
 
 use crate::model::{
@@ -127,7 +127,7 @@ pub fn port_number(port: &ServicePort, pod: &Pod) -> Option<u16> {
 
 /// Returns how the endpoints that name one pod differ from what the controller would write.
 ///
-/// A pod that gets no traffic may be absent: nobody misses it.
+/// A pod that gets no traffic may be absent: that is no mismatch.
 pub(super) fn mismatches<'a>(
     service: &Service,
     place: Place<'_>,
