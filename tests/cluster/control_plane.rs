@@ -1,10 +1,10 @@
 //! The control plane: etcd and the API server, controllers, scheduler, all on the lab's own address.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::pki::Pki;
 use crate::plan::{API_IP, POD_RANGE, POD_RANGE_6, SERVICE_RANGE, SERVICE_RANGE_6};
-use crate::program::Program;
+use crate::program::{Program, run};
 use crate::tools::Tools;
 
 /// etcd, of one process.
@@ -44,6 +44,8 @@ impl Flags {
 pub(crate) struct ControlPlane {
     internet: Program,
     etcd: Program,
+    /// Where etcd has its data.
+    data: PathBuf,
     api_server: Program,
     controller_manager: Program,
     scheduler: Program,
@@ -60,9 +62,10 @@ impl ControlPlane {
         let corefile = crate::tools::source("tests/cluster/files/internet.corefile");
         let internet = vec![tools.path("coredns"), "-conf".into(), corefile.display().to_string()];
         let internet = Program::start(logs, "internet", internet);
+        let data = lab.join("etcd");
         let etcd = vec![
             tools.path("etcd"),
-            format!("--data-dir={}", lab.join("etcd").display()),
+            format!("--data-dir={}", data.display()),
             "--unsafe-no-fsync".into(),
             "--log-level=warn".into(),
             format!("--listen-client-urls=http://{ETCD}"),
@@ -96,7 +99,7 @@ impl ControlPlane {
         let mut scheduler = vec![tools.path("kube-scheduler")];
         scheduler.extend(user(pki, "scheduler"));
         let scheduler = Program::start(logs, "kube-scheduler", scheduler);
-        Self { internet, etcd, api_server, controller_manager, scheduler }
+        Self { internet, etcd, data, api_server, controller_manager, scheduler }
     }
 
     /// The program of a component.
@@ -107,10 +110,49 @@ impl ControlPlane {
         }
     }
 
+    /// Copies etcd's data as they are at this moment, under a name; etcd stands still meanwhile.
+    pub(crate) fn snapshot_etcd(&self, name: &str) -> Snapshot {
+        let folder = self.data.with_file_name(format!("etcd-{name}"));
+        self.etcd.pause();
+        copy(&self.data, &folder);
+        self.etcd.resume();
+        Snapshot { folder }
+    }
+
+    /// Gives etcd the data of a backup, as its documentation has it: API server and etcd are stopped, and started again.
+    /// What happened since never did, and its revisions come a second time. What watches by itself has to be started
+    /// anew, which is the caller's, and so is the wait until the API server is ready.
+    pub(crate) fn restore_etcd(&self, snapshot: &Snapshot) {
+        self.api_server.kill();
+        self.etcd.kill();
+        run(&["rm", "-rf", &self.data.display().to_string()]);
+        copy(&snapshot.folder, &self.data);
+        self.etcd.start_again();
+        self.api_server.start_again();
+    }
+
+    /// Starts controllers and scheduler anew, which believe in what they have seen.
+    pub(crate) fn restart_controllers(&self) {
+        for program in [&self.controller_manager, &self.scheduler] {
+            program.kill();
+            program.start_again();
+        }
+    }
+
     /// Every program.
     pub(crate) fn programs(&self) -> [&Program; 5] {
         [&self.internet, &self.etcd, &self.api_server, &self.controller_manager, &self.scheduler]
     }
+}
+
+/// A backup of etcd's data.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    folder: PathBuf,
+}
+
+fn copy(from: &Path, to: &Path) {
+    run(&["cp", "-a", &from.display().to_string(), &to.display().to_string()]);
 }
 
 fn api_server(tools: &Tools, pki: &Pki, services: &str) -> Vec<String> {

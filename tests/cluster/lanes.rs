@@ -13,8 +13,9 @@ use std::thread;
 use std::time::Instant;
 
 use crate::confine::{self, exe, word};
+use crate::inotify::Raised;
 use crate::lab::Lab;
-use crate::scenario::{ALL, Scenario};
+use crate::scenario::{self, Scenario};
 
 /// The folder in which lanes claim scenarios.
 const QUEUE: &str = "NETVITALS_LAB_QUEUE";
@@ -47,11 +48,28 @@ impl Queue {
     }
 }
 
+/// How many of the slowest are named at the end.
+const SLOWEST: usize = 10;
+
 /// What the lanes have shown so far.
 #[derive(Debug, Default)]
 struct Shown {
     passed: usize,
     failed: Vec<String>,
+    /// The seconds of each, whatever came of it.
+    took: Vec<(f64, String)>,
+}
+
+impl Shown {
+    /// The slowest parts, a line each: where a run becomes longer, they say why.
+    fn slowest(&mut self) -> String {
+        self.took.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let mut text = String::new();
+        for (seconds, name) in self.took.iter().take(SLOWEST) {
+            let _ = writeln!(text, "{seconds:7.1} s  {name}");
+        }
+        text
+    }
 }
 
 /// Shows the scenarios with one of the words in their names on `count` clusters, and what is `besides`: those the last
@@ -63,6 +81,13 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
         eprintln!("e2e: no folder for the run: {error}");
         return ExitCode::FAILURE;
     }
+    let _raised = match Raised::for_clusters(count) {
+        Ok(raised) => Some(raised),
+        Err(error) => {
+            eprintln!("e2e: {error}; a kubelet may find no inotify instance");
+            None
+        }
+    };
     let janitor = confine::start_janitor(&lab);
     let wanted = chosen + besides.len();
     println!("\nrunning {wanted} scenarios on {count} clusters");
@@ -84,7 +109,7 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
         let ended: Vec<bool> = lanes.into_iter().map(|lane| lane.join().unwrap_or(false)).collect();
         ended.into_iter().all(|good| good)
     });
-    let shown = shown.into_inner().unwrap_or_default();
+    let mut shown = shown.into_inner().unwrap_or_default();
     let cleaned = janitor.and_then(confine::dismiss);
     if let Err(error) = &cleaned {
         eprintln!("e2e: {error}");
@@ -94,12 +119,13 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
     for why in &shown.failed {
         println!("{FAILED}{why}");
     }
+    println!("the slowest:\n{}", shown.slowest());
     let verdict = if good { "ok" } else { "FAILED" };
     println!(
         "{RESULT}{verdict}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
         shown.passed,
         wanted - shown.passed,
-        ALL.len() - chosen,
+        scenario::all().count() - chosen,
         started.elapsed().as_secs_f64()
     );
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -136,10 +162,18 @@ fn alone(lane: usize, part: &[&str], shown: &Mutex<Shown>) {
     let _ = writeln!(block, "test {name} ... {verdict} ({took:.1} s)");
     print(lane, &mut block);
     let mut shown = shown.lock().expect("no holder panics");
+    shown.took.push((took, name.clone()));
     match good {
         true => shown.passed += 1,
         false => shown.failed.push(format!("{name}: see above")),
     }
+}
+
+/// Reads the line that says how a scenario ended: its name, whether it was good, its seconds.
+fn ended(line: &str) -> Option<(&str, bool, f64)> {
+    let (name, how) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let (verdict, took) = how.split_once(" (")?;
+    Some((name, verdict == "ok", took.strip_suffix(" s)")?.parse().ok()?))
 }
 
 /// Prints what a lane says, a scenario at a time; returns whether it ended well.
@@ -167,11 +201,15 @@ fn follow(lane: usize, started: io::Result<Child>, shown: &Mutex<Shown>) -> bool
             print(lane, &mut block);
             continue;
         }
-        let ended = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "));
         block.push_str(&line);
         block.push('\n');
-        if ended.is_some_and(|(_, how)| how.starts_with("ok")) {
-            shown.lock().expect("no holder panics").passed += 1;
+        let Some((name, good, seconds)) = ended(&line) else { continue };
+        let mut shown = shown.lock().expect("no holder panics");
+        shown.took.push((seconds, name.to_owned()));
+        // What a cluster in which one failed has to show follows.
+        if good {
+            shown.passed += 1;
+            drop(shown);
             print(lane, &mut block);
         }
     }

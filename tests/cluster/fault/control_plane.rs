@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use crate::cluster::Cluster;
-use crate::control_plane::{Component, ETCD};
+use crate::control_plane::{Component, ETCD, Snapshot};
 use crate::wait::{secs, until};
 use crate::web;
 
@@ -39,6 +39,30 @@ impl Cluster {
         assert!(revision.is_string(), "etcd says no revision: {bump}");
         self.etcd("kv/compaction", &json!({"revision": revision, "physical": true}));
         self.start_apiserver();
+    }
+
+    /// Lets etcd's revision grow by so much, as months of changes would.
+    pub(crate) fn age_etcd(&self, revisions: u32) {
+        for _ in 0..revisions {
+            self.etcd("kv/put", &json!({"key": "bGFi", "value": "bGFi"}));
+        }
+    }
+
+    /// Gives the cluster the etcd of a backup, and starts anew what documentation says: controllers, scheduler, kubelets,
+    /// kube-proxies, CoreDNS. Returns when the nodes are Ready; there is nothing to undo.
+    pub(crate) fn restore_etcd(&self, snapshot: &Snapshot) {
+        self.control_plane().restore_etcd(snapshot);
+        until("the API server is ready again", secs(120), || self.api().ready());
+        self.control_plane().restart_controllers();
+        for node in self.nodes() {
+            for program in [&node.kubelet, &node.kube_proxy] {
+                program.kill();
+                program.start_again();
+            }
+        }
+        until("every node is Ready", secs(120), || self.all_ready());
+        self.kubectl(&["-n", "kube-system", "rollout", "restart", "deployment/coredns"]);
+        self.rolled_out("kube-system", "deployments", "coredns");
     }
 
     fn start_apiserver(&self) {

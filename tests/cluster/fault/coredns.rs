@@ -11,6 +11,7 @@ use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::plan::{API_IP, DNS_IP};
 use crate::program::Program;
+use crate::tools::image;
 use crate::wait::{holds, secs, until};
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
@@ -66,17 +67,33 @@ impl<'a> CoreDns<'a> {
 
     /// Limits the CPU of each replica, by a rollout, as a person would; undoing rolls out what was there.
     pub(crate) fn limit_cpu(&self, limit: &str) -> Fault<'a> {
+        self.containers(|containers| limited(containers, limit))
+    }
+
+    /// Rolls out other containers; undoing rolls out what was there.
+    fn containers(&self, change: impl FnOnce(&mut Value)) -> Fault<'a> {
         let deployment =
             self.cluster.api().get(DEPLOYMENT).unwrap_or_else(|error| panic!("{error}"));
         let was = deployment["spec"]["template"]["spec"]["containers"].clone();
-        let mut limited = was.clone();
-        limited[0]["resources"]["limits"]["cpu"] = json!(limit);
-        limited[0]["resources"]["requests"]["cpu"] = json!(limit);
+        let mut changed = was.clone();
+        change(&mut changed);
         let cluster = self.cluster;
         let change =
             |containers: Value| json!({"spec": {"template": {"spec": {"containers": containers}}}});
-        roll_out(cluster, &change(limited));
+        roll_out(cluster, &change(changed));
         Fault::new(move || roll_out(cluster, &change(was)))
+    }
+
+    /// Limits the CPU of CoreDNS in each replica beside a container that has no limit: such a pod has no quota of its own.
+    pub(crate) fn limit_cpu_beside_sidecar(&self, limit: &str) -> Fault<'a> {
+        let sidecar = json!({
+            "name": "sidecar", "image": image::BUSYBOX, "imagePullPolicy": "Never",
+            "command": ["sleep", "100000"],
+        });
+        self.containers(|containers| {
+            limited(containers, limit);
+            containers.as_array_mut().expect("a pod has containers").push(sidecar);
+        })
     }
 
     /// Changes the number of replicas, and waits until those are there, or none is.
@@ -116,6 +133,13 @@ impl<'a> CoreDns<'a> {
         };
         roll_out(text);
         Fault::new(move || roll_out(&was))
+    }
+
+    /// Lets it hide Services without endpoints, as its plugin `kubernetes` can.
+    pub(crate) fn ignore_empty_services(&self) -> Fault<'a> {
+        let (was, plain) = (self.read_corefile(), "pods insecure");
+        assert!(was.contains(plain), "the Corefile has no line {plain:?}: {was}");
+        self.corefile(&was.replace(plain, &format!("{plain}\n       ignore empty_service")))
     }
 
     /// Lets each replica answer `percent` of all questions with SERVFAIL, by the random id of the question.
@@ -187,6 +211,12 @@ impl<'a> CoreDns<'a> {
             Ok(())
         });
     }
+}
+
+/// Limits the CPU of the first container.
+fn limited(containers: &mut Value, limit: &str) {
+    containers[0]["resources"]["limits"]["cpu"] = json!(limit);
+    containers[0]["resources"]["requests"]["cpu"] = json!(limit);
 }
 
 /// Changes the Deployment, and waits until all replicas are the newest and ready.

@@ -2,13 +2,16 @@
 
 use serde_json::json;
 
+use super::{Scenario, quick};
 use crate::stage::Stage;
 use crate::tools::image;
 use crate::wait::{holds, secs, until};
 
+pub(super) const ALL: &[Scenario] =
+    &[quick("addresses_exhausted_on_a_node_with_pods_waiting", show)];
+
 /// 20 pods on a node whose pod CIDR is a /28.
-pub(super) fn show(stage: &Stage) {
-    stage.quick();
+fn show(stage: &Stage) {
     let cluster = &stage.cluster;
     let cidr = cluster.pod_cidr("n2").unwrap();
     assert!(cidr.ends_with("/28"), "{cidr}");

@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 
+use super::{Scenario, quick};
 use crate::stage::Stage;
 use crate::tools::source;
 use crate::wait::{holds, secs, until};
 
+pub(super) const ALL: &[Scenario] =
+    &[quick("dns_failing_is_told_by_the_alertmanager_and_then_resolved", dns_failing)];
+
 const ALERT: &str = "NetvitalsDNSSuccessLow";
 
 /// Each replica of CoreDNS fails 30 % of the queries.
-pub(super) fn dns_failing(stage: &Stage) {
-    stage.quick();
+fn dns_failing(stage: &Stage) {
     let (alertmanager, monitor) = (stage.alertmanager(), stage.monitor());
     let fault = stage.cluster.coredns().servfail(30);
     let of_all = |alert: &Value| alert["labels"]["severity"] == "critical";

@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::oracle;
+use super::{Scenario, quick};
 use crate::netvitals::{Part, Pod, findings};
 use crate::page::Page;
 use crate::stage::{Stage, listed};
 use crate::tools::source;
 use crate::wait::{holds, secs, timed, until};
+
+pub(super) const ALL: &[Scenario] = &[
+    quick("api_server_killed_makes_nothing_wrong", killed),
+    quick("api_forbids_one_kind_and_only_its_checks_are_unknown", forbidden),
+    quick("api_watches_expired_lose_and_invent_nothing", expired),
+];
 
 /// What is watched at the API, as `source_up` calls it.
 fn watched(page: &Page) -> Vec<(String, f64)> {
@@ -24,8 +31,7 @@ fn pages(pods: &[Pod]) -> Result<Vec<Page>, String> {
 }
 
 /// The API server is killed for three minutes, and in that time DNS breaks.
-pub(super) fn killed(stage: &Stage) {
-    stage.quick();
+fn killed(stage: &Stage) {
     let cluster = &stage.cluster;
     // Everything is remembered: the API will not say it.
     let all = |part| cluster.netvitals(part);
@@ -90,8 +96,7 @@ pub(super) fn killed(stage: &Stage) {
 }
 
 /// One kind is forbidden: only what needs it is unknown.
-pub(super) fn forbidden(stage: &Stage) {
-    stage.quick();
+fn forbidden(stage: &Stage) {
     let unknown = |page: &Page| -> Vec<(String, String)> {
         let all = page.all("netvitals_check_unknown", &[]);
         all.iter().map(|it| (it.label("check").to_owned(), it.label("reason").to_owned())).collect()
@@ -116,8 +121,7 @@ pub(super) fn forbidden(stage: &Stage) {
 }
 
 /// Every watch is told that its version is too old: all is listed again, and what is known stays right.
-pub(super) fn expired(stage: &Stage) {
-    stage.quick();
+fn expired(stage: &Stage) {
     let cluster = &stage.cluster;
     let replicas = cluster.netvitals(Part::Cluster);
     let relists = |page: &Page| -> BTreeMap<String, f64> {

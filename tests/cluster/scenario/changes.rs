@@ -4,18 +4,20 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::{Scenario, quick};
 use crate::api;
 use crate::cluster::Cluster;
 use crate::netvitals::{Part, findings};
 use crate::stage::{Stage, listed};
 use crate::wait::{holds, secs, until};
 
+pub(super) const ALL: &[Scenario] = &[quick("planned_changes_find_nothing_and_lose_no_data", show)];
+
 /// Labels of series that name a pod.
 const OF_POD: [&str; 2] = ["pod", "name"];
 
 /// Rolling updates, a node drained and started anew, agents and a replica of the cluster role killed.
-pub(super) fn show(stage: &Stage) {
-    stage.quick();
+fn show(stage: &Stage) {
     let cluster = &stage.cluster;
     let began = now();
     let watched = Watched { stage, seen: RefCell::default() };

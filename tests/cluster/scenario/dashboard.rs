@@ -1,15 +1,17 @@
 //! The dashboard as it ships: a real Prometheus that scrapes a healthy cluster answers every query.
 
+use super::{Scenario, shipped};
 use crate::queries;
 use crate::stage::Stage;
 use crate::wait::{holds, secs, until};
+
+pub(super) const ALL: &[Scenario] = &[shipped("dashboard_has_an_answer_to_every_query", answered)];
 
 /// Panels that have something to show in a healthy cluster.
 const FILLED: [u32; 20] = [1, 2, 3, 4, 5, 6, 8, 10, 21, 22, 23, 24, 25, 51, 61, 62, 64, 65, 71, 72];
 
 /// No query is refused, none comes with a warning, and no panel that should be filled is empty.
-pub(super) fn answered(stage: &Stage) {
-    stage.install();
+fn answered(stage: &Stage) {
     let monitor = stage.monitor();
     let queries = queries::all("1m");
     until("Prometheus answers every query of the dashboard", secs(180), || {

@@ -2,10 +2,18 @@
 
 use serde_json::json;
 
+use super::{Scenario, quick};
 use crate::netvitals::Part;
 use crate::page::Page;
 use crate::stage::Stage;
 use crate::wait::{holds, secs, until};
+
+pub(super) const ALL: &[Scenario] = &[
+    quick("dns_packets_dropped_lower_the_ratio_and_fire_the_alert", packets_dropped),
+    quick("dns_replica_that_fails_is_named", one_replica),
+    quick("dns_replica_without_the_api_answers_wrong", stale_replica),
+    quick("dns_of_one_node_dead_names_the_node", one_node),
+];
 
 /// Queries over UDP for names of the cluster, of the agents on the pod network, by whatever path.
 const ASKED: &[(&str, &str)] = &[("vantage", "pod"), ("query", "cluster"), ("protocol", "udp")];
@@ -31,8 +39,7 @@ fn counted(stage: &Stage) -> Result<(f64, f64, f64), String> {
 }
 
 /// 30 % of the packets to CoreDNS are dropped.
-pub(super) fn packets_dropped(stage: &Stage) {
-    stage.quick();
+fn packets_dropped(stage: &Stage) {
     let monitor = stage.monitor();
     let fault = stage.cluster.coredns().drop_udp(30);
     // What was asked before the fault may still be answered.
@@ -62,8 +69,7 @@ pub(super) fn packets_dropped(stage: &Stage) {
 }
 
 /// One replica drops 60 %.
-pub(super) fn one_replica(stage: &Stage) {
-    stage.quick();
+fn one_replica(stage: &Stage) {
     let dns = stage.cluster.coredns();
     let [_, bad] = dns.replicas().try_into().expect("there are two replicas");
     let fault = dns.drop_on_replica(&bad, 60);
@@ -76,8 +82,7 @@ pub(super) fn one_replica(stage: &Stage) {
 }
 
 /// One replica is cut off from the API; then a Service is made.
-pub(super) fn stale_replica(stage: &Stage) {
-    stage.quick();
+fn stale_replica(stage: &Stage) {
     let dns = stage.cluster.coredns();
     let [_, stale] = dns.replicas().try_into().expect("there are two replicas");
     let fault = dns.cut_off_from_api(&stale);
@@ -97,8 +102,7 @@ pub(super) fn stale_replica(stage: &Stage) {
 }
 
 /// One node's DNS is dead among the others.
-pub(super) fn one_node(stage: &Stage) {
-    stage.quick();
+fn one_node(stage: &Stage) {
     let fault = stage.cluster.node("n2").drop_dns();
     stage.finds("dns_success.node_low", "Node n2", secs(150));
     stage.nothing_but(|found| found.code != "dns_success.node_low" || found.object == "Node n2");

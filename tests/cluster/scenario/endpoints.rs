@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{Scenario, quick};
 use crate::api;
 use crate::control_plane::Component;
 use crate::page::Page;
@@ -9,13 +10,14 @@ use crate::stage::Stage;
 use crate::tools::{image, source};
 use crate::wait::{holds, secs, until};
 
+pub(super) const ALL: &[Scenario] = &[quick("endpoints_stale_while_controllers_stand", show)];
+
 fn mismatches(page: &Page, class: &str) -> Result<f64, String> {
     page.value("netvitals_endpoint_mismatches", &[("class", class)])
 }
 
 /// kube-controller-manager stands while a pod goes and another comes.
-pub(super) fn show(stage: &Stage) {
-    stage.quick();
+fn show(stage: &Stage) {
     let cluster = &stage.cluster;
     let web = source("tests/cluster/files/web.yaml");
     cluster.apply(&web);

@@ -5,18 +5,20 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::oracle;
+use super::{Scenario, shipped};
 use crate::cluster::Cluster;
 use crate::netvitals::findings;
 use crate::stage::{Stage, healthy, listed};
 use crate::tools::image;
 use crate::wait::{holds, secs, timed, until};
 
+pub(super) const ALL: &[Scenario] = &[shipped("healthy_cluster_has_no_finding_and_no_alert", show)];
+
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 
 /// netvitals as shipped, for five minutes in which pods come and go.
-pub(super) fn show(stage: &Stage) {
+fn show(stage: &Stage) {
     let cluster = &stage.cluster;
-    stage.install();
     let ((), took) = timed("every replica finds the cluster healthy", secs(90), || {
         cluster.verdicts()?.iter().try_for_each(|page| {
             healthy(page)?;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::{Scenario, bare};
 use crate::cluster::Cluster;
 use crate::helm::{Release, with_host_agents, without_host_agents};
 use crate::monitor::{Monitor, Watch};
@@ -17,6 +18,12 @@ use crate::page::Page;
 use crate::stage::{Stage, healthy};
 use crate::tools::source;
 use crate::wait::{holds, secs, timed, until};
+
+pub(super) const ALL: &[Scenario] = &[
+    bare("install_renders_what_the_api_server_takes", accepted),
+    bare("install_refused_by_pod_security_names_the_command", refused),
+    bare("install_twice_by_helm_finds_and_fires_nothing", twice),
+];
 
 /// How long nothing may fire.
 const CALM: u64 = 600;
@@ -36,7 +43,7 @@ const LEVEL: &str = "pod-security.kubernetes.io/enforce";
 const MONITORS: &[&str] = &["--set=serviceMonitor.enabled=true", "--set=podMonitor.enabled=true"];
 
 /// Two releases, by the chart's defaults and without host agents, until they are gone again.
-pub(super) fn twice(stage: &Stage) {
+fn twice(stage: &Stage) {
     let cluster = &stage.cluster;
     assert!(!stage.is_installed(), "the ports of host agents are taken: show this first");
     namespace(cluster, OPEN, &json!({}));
@@ -231,7 +238,7 @@ fn nothing_left(cluster: &Cluster) {
 }
 
 /// What the page says of a namespace whose level refuses host agents, and what helps.
-pub(super) fn refused(stage: &Stage) {
+fn refused(stage: &Stage) {
     let cluster = &stage.cluster;
     namespace(cluster, REFUSING, &json!({LEVEL: "baseline"}));
     let release = with_host_agents(cluster, REFUSING);
@@ -285,7 +292,7 @@ const OPERATORS: [(&str, &str, &str); 4] = [
 ];
 
 /// The API server takes everything that the chart and kustomize make. Of operators' kinds it knows the names only.
-pub(super) fn accepted(stage: &Stage) {
+fn accepted(stage: &Stage) {
     let cluster = &stage.cluster;
     const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let mut made = Vec::new();

@@ -2,13 +2,19 @@
 
 use std::time::Instant;
 
+use super::{Scenario, last, quick};
 use crate::netvitals::Part;
 use crate::stage::Stage;
 use crate::wait::{holds, secs, timed, until};
 
+pub(super) const ALL: &[Scenario] = &[
+    quick("node_without_cni_configuration_is_named", cni_hidden),
+    quick("nodes_by_the_hundred_keep_pages_small", many),
+    last("node_killed_and_deleted_leaves_nothing_behind", killed),
+];
+
 /// The CNI configuration of a node is hidden.
-pub(super) fn cni_hidden(stage: &Stage) {
-    stage.quick();
+fn cni_hidden(stage: &Stage) {
     let fault = stage.cluster.node("n2").hide_cni_config();
     let ((), took) = timed("the page says that n2 has no network", secs(60), || {
         stage.cluster.verdicts()?.iter().try_for_each(|page| {
@@ -28,9 +34,8 @@ pub(super) fn cni_hidden(stage: &Stage) {
 }
 
 /// 200 nodes more, of which nobody hears anything: the pages go on, and an agent's stays small.
-pub(super) fn many(stage: &Stage) {
+fn many(stage: &Stage) {
     const COUNT: u16 = 200;
-    stage.quick();
     let cluster = &stage.cluster;
     let began = Instant::now();
     let fault = cluster.kwok(COUNT);
@@ -65,8 +70,7 @@ pub(super) fn many(stage: &Stage) {
 }
 
 /// A node loses its power and is deleted: nothing speaks of it any more.
-pub(super) fn killed(stage: &Stage) {
-    stage.quick();
+fn killed(stage: &Stage) {
     let taken: Vec<String> =
         stage.cluster.netvitals(Part::Cluster).into_iter().map(|pod| pod.node).collect();
     let node = stage.cluster.nodes().iter().find(|node| !taken.contains(&node.name));

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::faults::{Sleeper, connects};
+use super::{Scenario, quick};
 use crate::api;
 use crate::helm::with_host_agents;
 use crate::netvitals::{Part, Pod, findings, roots};
@@ -10,14 +11,18 @@ use crate::plan::DNS_IP;
 use crate::stage::{Stage, listed};
 use crate::wait::secs;
 
+pub(super) const ALL: &[Scenario] = &[
+    quick("policy_that_restricts_netvitals_is_named_alone", foreign_deny),
+    quick("policies_shipped_let_through_what_is_needed", shipped),
+];
+
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/netvitals/networkpolicies";
 
 /// Where agents and replicas of the cluster role answer.
 const PORT: &str = "12350";
 
 /// Somebody else's policy forbids every pod of netvitals everything.
-pub(super) fn foreign_deny(stage: &Stage) {
-    stage.quick();
+fn foreign_deny(stage: &Stage) {
     let policy = json!({
         "metadata": {"name": "default-deny"},
         "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
@@ -48,8 +53,7 @@ pub(super) fn foreign_deny(stage: &Stage) {
 }
 
 /// The chart's own policies: what netvitals needs passes, and so does who may collect; others do not.
-pub(super) fn shipped(stage: &Stage) {
-    stage.quick();
+fn shipped(stage: &Stage) {
     let cluster = &stage.cluster;
     let collects = json!([{
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}},

@@ -1,8 +1,16 @@
 //! Somebody cannot be reached: a node, its pods, Services from it, most of the cluster from one replica.
 
+use super::{Scenario, quick};
 use crate::netvitals::{Found, Part, findings};
 use crate::stage::{Stage, listed};
 use crate::wait::{holds, secs, until};
+
+pub(super) const ALL: &[Scenario] = &[
+    quick("node_isolated_is_named_alone", node_isolated),
+    quick("pod_network_broken_is_told_from_the_node", pod_network_broken),
+    quick("service_rules_flushed_are_told_from_the_pods", service_rules_flushed),
+    quick("node_of_a_replica_isolated_is_one_finding", replica_isolated),
+];
 
 /// Whether a finding is about a node, or about what is on it.
 fn of_node(found: &Found, node: &str) -> bool {
@@ -18,8 +26,7 @@ fn spare_node(stage: &Stage) -> String {
 }
 
 /// A node is unplugged.
-pub(super) fn node_isolated(stage: &Stage) {
-    stage.quick();
+fn node_isolated(stage: &Stage) {
     let name = spare_node(stage);
     let node = format!("Node {name}");
     let fault = stage.cluster.node(&name).isolate();
@@ -41,8 +48,7 @@ pub(super) fn node_isolated(stage: &Stage) {
 }
 
 /// The pods of a node are cut off, the node is not.
-pub(super) fn pod_network_broken(stage: &Stage) {
-    stage.quick();
+fn pod_network_broken(stage: &Stage) {
     let name = spare_node(stage);
     let node = format!("Node {name}");
     let fault = stage.cluster.node(&name).break_pod_network();
@@ -60,8 +66,7 @@ pub(super) fn pod_network_broken(stage: &Stage) {
 }
 
 /// kube-proxy ends on one node, and its rules are gone.
-pub(super) fn service_rules_flushed(stage: &Stage) {
-    stage.quick();
+fn service_rules_flushed(stage: &Stage) {
     let name = spare_node(stage);
     let node = stage.cluster.node(&name);
     let stopped = node.stop_kube_proxy();
@@ -88,8 +93,7 @@ pub(super) fn service_rules_flushed(stage: &Stage) {
 }
 
 /// The node of a replica of the cluster role is unplugged: that replica says one thing, not one for each agent.
-pub(super) fn replica_isolated(stage: &Stage) {
-    stage.quick();
+fn replica_isolated(stage: &Stage) {
     let replicas = stage.cluster.netvitals(Part::Cluster);
     let inside = &replicas[0];
     let node = stage.cluster.node(&inside.node);

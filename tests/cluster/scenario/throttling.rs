@@ -1,11 +1,13 @@
 //! CoreDNS has too little CPU.
 
+use super::{Scenario, quick};
 use crate::stage::Stage;
 use crate::wait::{holds, secs};
 
+pub(super) const ALL: &[Scenario] = &[quick("coredns_throttled_is_the_root_of_the_latency", show)];
+
 /// 20m of CPU under load: both replicas are named, and are why answers are slow.
-pub(super) fn show(stage: &Stage) {
-    stage.quick();
+fn show(stage: &Stage) {
     let dns = stage.cluster.coredns();
     let limited = dns.limit_cpu("20m");
     let load = dns.load(stage.cluster.node("n3"), 600);

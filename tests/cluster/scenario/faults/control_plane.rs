@@ -6,11 +6,20 @@ use super::web;
 use crate::api;
 use crate::cluster::Cluster;
 use crate::control_plane::Component;
+use crate::scenario::{Scenario, any};
 use crate::tools::source;
 use crate::wait::{holds, secs, until};
 
+pub(in crate::scenario) const ALL: &[Scenario] = &[
+    any("fault_watches_expired", |stage| watches_expired(&stage.cluster)),
+    any("fault_controllers_paused", |stage| controllers_paused(&stage.cluster)),
+    any("fault_etcd_restored_from_a_backup", |stage| etcd_restored(&stage.cluster)),
+    any("fault_api_server_killed", |stage| api_server_killed(&stage.cluster)),
+    any("fault_kind_forbidden", |stage| kind_forbidden(&stage.cluster)),
+];
+
 /// Controllers do not look at a change.
-pub(crate) fn controllers_paused(cluster: &Cluster) {
+fn controllers_paused(cluster: &Cluster) {
     let _ = web(cluster, "n1");
     let path = "/apis/apps/v1/namespaces/default/deployments/web";
     let seen = || -> Result<(), String> {
@@ -30,7 +39,7 @@ pub(crate) fn controllers_paused(cluster: &Cluster) {
 }
 
 /// The API server is away.
-pub(crate) fn api_server_killed(cluster: &Cluster) {
+fn api_server_killed(cluster: &Cluster) {
     let fault = cluster.kill_apiserver();
     assert!(cluster.api().ready().is_err());
     fault.heal();
@@ -39,7 +48,7 @@ pub(crate) fn api_server_killed(cluster: &Cluster) {
 }
 
 /// netvitals may not list a kind.
-pub(crate) fn kind_forbidden(cluster: &Cluster) {
+fn kind_forbidden(cluster: &Cluster) {
     for file in ["namespace.yaml", "netvitals.yaml"] {
         cluster.apply(&source("deploy/kustomize/default").join(file));
     }
@@ -62,7 +71,7 @@ pub(crate) fn kind_forbidden(cluster: &Cluster) {
 }
 
 /// A watch that goes on from before is told that its version is too old, and a new list can be watched from.
-pub(crate) fn watches_expired(cluster: &Cluster) {
+fn watches_expired(cluster: &Cluster) {
     let list = "/api/v1/namespaces/default/configmaps";
     let version = || -> String {
         let all = cluster.api().get(list).unwrap();
@@ -79,4 +88,27 @@ pub(crate) fn watches_expired(cluster: &Cluster) {
     assert!(said.contains("\"code\":410") && said.contains("too old resource version"), "{said}");
     assert!(!watch(&version()).contains("ERROR"));
     until("every node is Ready", secs(60), || cluster.all_ready());
+}
+
+/// How far the revision is ahead of the backup's: the cluster would need a quarter of an hour to come so far again.
+const AHEAD: u32 = 1000;
+
+/// What was made after the backup is gone, revisions come a second time, and the cluster goes on.
+fn etcd_restored(cluster: &Cluster) {
+    let services = "/api/v1/namespaces/default/services";
+    let revision = || -> u64 {
+        let all = cluster.api().get(services).unwrap();
+        all["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()
+    };
+    let snapshot = cluster.control_plane().snapshot_etcd("fault");
+    let late = json!({"metadata": {"name": "late"}, "spec": {"ports": [{"port": 80}]}});
+    cluster.api().create(services, &late);
+    cluster.age_etcd(AHEAD);
+    let before = revision();
+    cluster.restore_etcd(&snapshot);
+    let after = revision();
+    assert!(after < before, "revision {before}, then {after}");
+    let found = cluster.api().get(&format!("{services}/late"));
+    assert!(found.is_err_and(|error| error.contains("not found")), "it was made after the backup");
+    cluster.coredns().answers();
 }

@@ -1,6 +1,7 @@
 //! Faults of the cluster's DNS.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -8,10 +9,27 @@ use crate::cluster::Cluster;
 use crate::fault::dig;
 use crate::node::Node;
 use crate::plan::{DNS_IP, KUBERNETES_IP};
+use crate::scenario::{Scenario, any};
 use crate::wait::{holds, secs, until};
 
+pub(in crate::scenario) const ALL: &[Scenario] = &[
+    any("fault_dns_of_a_node_dropped", |stage| dns_of_a_node_dropped(&stage.cluster)),
+    any("fault_dns_packets_dropped", |stage| dns_packets_dropped(&stage.cluster)),
+    any("fault_dns_replica_cut_off_from_the_api", |stage| {
+        dns_replica_cut_off_from_the_api(&stage.cluster)
+    }),
+    any("fault_dns_cpu_limited", |stage| dns_cpu_limited(&stage.cluster)),
+    any("fault_dns_cpu_limited_beside_sidecar", |stage| {
+        dns_cpu_limited_beside_sidecar(&stage.cluster)
+    }),
+    any("fault_dns_hides_empty_services", |stage| dns_hides_empty_services(&stage.cluster)),
+    any("fault_dns_scaled_to_zero", |stage| dns_scaled_to_zero(&stage.cluster)),
+    any("fault_dns_with_another_corefile", |stage| dns_with_another_corefile(&stage.cluster)),
+    any("fault_dns_says_servfail", |stage| dns_says_servfail(&stage.cluster)),
+];
+
 /// What a node asks is dropped, what others ask of it is not.
-pub(crate) fn dns_of_a_node_dropped(cluster: &Cluster) {
+fn dns_of_a_node_dropped(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let name = "kubernetes.default.svc.cluster.local";
     let fault = n2.drop_dns();
@@ -36,7 +54,7 @@ fn answered(node: &Node, server: &str, count: usize) -> usize {
 }
 
 /// Packets to one replica are dropped, then to all.
-pub(crate) fn dns_packets_dropped(cluster: &Cluster) {
+fn dns_packets_dropped(cluster: &Cluster) {
     let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
     dns.answers();
     let replicas = dns.replicas();
@@ -53,7 +71,7 @@ pub(crate) fn dns_packets_dropped(cluster: &Cluster) {
 }
 
 /// A replica goes on with what it knew.
-pub(crate) fn dns_replica_cut_off_from_the_api(cluster: &Cluster) {
+fn dns_replica_cut_off_from_the_api(cluster: &Cluster) {
     let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
     dns.answers();
     let replicas = dns.replicas();
@@ -76,7 +94,7 @@ pub(crate) fn dns_replica_cut_off_from_the_api(cluster: &Cluster) {
 }
 
 /// Replicas have less CPU.
-pub(crate) fn dns_cpu_limited(cluster: &Cluster) {
+fn dns_cpu_limited(cluster: &Cluster) {
     let dns = cluster.coredns();
     let quota = || {
         let replica = &dns.replicas()[0];
@@ -93,7 +111,7 @@ pub(crate) fn dns_cpu_limited(cluster: &Cluster) {
 }
 
 /// No replica is left: the Service has no endpoint, and nobody answers.
-pub(crate) fn dns_scaled_to_zero(cluster: &Cluster) {
+fn dns_scaled_to_zero(cluster: &Cluster) {
     let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
     let name = "kubernetes.default.svc.cluster.local";
     let endpoints = || -> Result<usize, String> {
@@ -116,7 +134,7 @@ pub(crate) fn dns_scaled_to_zero(cluster: &Cluster) {
 }
 
 /// Another Corefile: a name is known that was not, and then no more.
-pub(crate) fn dns_with_another_corefile(cluster: &Cluster) {
+fn dns_with_another_corefile(cluster: &Cluster) {
     let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
     let says = |what: &str| {
         for replica in dns.replicas() {
@@ -135,7 +153,7 @@ pub(crate) fn dns_with_another_corefile(cluster: &Cluster) {
 }
 
 /// Each replica says SERVFAIL to some.
-pub(crate) fn dns_says_servfail(cluster: &Cluster) {
+fn dns_says_servfail(cluster: &Cluster) {
     let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
     let failed = |server: &str| -> usize {
         let script = format!(
@@ -155,4 +173,51 @@ pub(crate) fn dns_says_servfail(cluster: &Cluster) {
     for replica in dns.replicas() {
         assert_eq!(failed(&replica.ip), 0, "{replica:?}");
     }
+}
+
+/// Beside a container without a limit the pod's group has no quota; that of CoreDNS has.
+fn dns_cpu_limited_beside_sidecar(cluster: &Cluster) {
+    let dns = cluster.coredns();
+    let fault = dns.limit_cpu_beside_sidecar("20m");
+    for replica in dns.replicas() {
+        let group = cluster.node(&replica.node).pod_group("cpu", &replica.uid);
+        let group = group.expect("the pod runs");
+        let quota = |group: &Path| {
+            let text = fs::read_to_string(group.join("cpu.cfs_quota_us")).expect("the pod runs");
+            text.trim().to_owned()
+        };
+        let entries = fs::read_dir(&group).expect("the pod runs").flatten().map(|it| it.path());
+        let containers: Vec<String> =
+            entries.filter(|path| path.is_dir()).map(|path| quota(&path)).collect();
+        assert_eq!(quota(&group), "-1", "{replica:?}");
+        assert!(containers.contains(&"2000".to_owned()), "{replica:?}: {containers:?}");
+    }
+    dns.answers();
+    fault.heal();
+    dns.answers();
+}
+
+/// A Service that selects no pod has no address in DNS while it hides such, and has it again.
+fn dns_hides_empty_services(cluster: &Cluster) {
+    let (dns, n3) = (cluster.coredns(), cluster.node("n3"));
+    let services = "/api/v1/namespaces/default/services";
+    let spec = json!({"selector": {"app": "nobody"}, "ports": [{"port": 80}]});
+    let made =
+        cluster.api().create(services, &json!({"metadata": {"name": "empty"}, "spec": spec}));
+    let ip = made["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    let says = |what: &str| {
+        until("every replica says it", secs(60), || {
+            dns.replicas().iter().try_for_each(|replica| {
+                let said = dig(n3, &replica.ip, "empty.default.svc.cluster.local")?;
+                holds(said == what, || format!("{}: {said:?}", replica.pod))
+            })
+        });
+    };
+    says(&ip);
+    let fault = dns.ignore_empty_services();
+    dns.answers();
+    says("");
+    fault.heal();
+    says(&ip);
+    cluster.api().delete(&format!("{services}/empty"), true);
 }

@@ -5,12 +5,16 @@ use serde_json::{Value, json};
 use super::web;
 use crate::cluster::Cluster;
 use crate::plan::INGRESS_IP;
+use crate::scenario::{Scenario, any};
 use crate::wait::{holds, secs, until};
+
+pub(in crate::scenario) const ALL: &[Scenario] =
+    &[any("bed_ingress_forwarded", |stage| ingress_forwarded(&stage.cluster))];
 
 const INGRESSES: &str = "/apis/networking.k8s.io/v1/namespaces/default/ingresses";
 
 /// It forwards to an Ingress's backends, says where it is, and is gone with that.
-pub(crate) fn ingress_forwarded(cluster: &Cluster) {
+fn ingress_forwarded(cluster: &Cluster) {
     let n3 = cluster.node("n3");
     let _ = web(cluster, "n3");
     let backend = json!({"service": {"name": "web", "port": {"name": "http"}}});

@@ -5,9 +5,25 @@ use crate::cluster::Cluster;
 use crate::fault::dig;
 use crate::node::Node;
 use crate::plan::INTERNET_IP;
+use crate::scenario::{Scenario, any};
+
+pub(in crate::scenario) const ALL: &[Scenario] = &[
+    any("fault_node_isolated", |stage| node_isolated(&stage.cluster)),
+    any("fault_packets_dropped_between_nodes", |stage| {
+        packets_dropped_between_nodes(&stage.cluster)
+    }),
+    any("fault_packets_dropped_in_one_direction", |stage| {
+        packets_dropped_in_one_direction(&stage.cluster)
+    }),
+    any("fault_pod_network_broken", |stage| pod_network_broken(&stage.cluster)),
+    any("fault_mtu_changed", |stage| mtu_changed(&stage.cluster)),
+    any("fault_too_big_is_not_said", |stage| too_big_is_not_said(&stage.cluster)),
+    any("fault_default_route_removed", |stage| default_route_removed(&stage.cluster)),
+    any("fault_route_added", |stage| route_added(&stage.cluster)),
+];
 
 /// A node is unplugged.
-pub(crate) fn node_isolated(cluster: &Cluster) {
+fn node_isolated(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     assert_eq!(pings(n1, &n2.ip, 3), 3);
     let fault = n2.isolate();
@@ -17,7 +33,7 @@ pub(crate) fn node_isolated(cluster: &Cluster) {
 }
 
 /// Half of what a node sends to another one is dropped.
-pub(crate) fn packets_dropped_between_nodes(cluster: &Cluster) {
+fn packets_dropped_between_nodes(cluster: &Cluster) {
     let (n1, n2, n3) = (cluster.node("n1"), cluster.node("n2"), cluster.node("n3"));
     let pods = cluster.pod_cidr("n3").unwrap();
     let fault = n2.drop_to(n3, &pods, 50);
@@ -30,7 +46,7 @@ pub(crate) fn packets_dropped_between_nodes(cluster: &Cluster) {
 }
 
 /// Pods reach no pods of other nodes, while nodes reach nodes.
-pub(crate) fn pod_network_broken(cluster: &Cluster) {
+fn pod_network_broken(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let (here, _) = web(cluster, "n2");
     let (_, there) = web(cluster, "n1");
@@ -43,7 +59,7 @@ pub(crate) fn pod_network_broken(cluster: &Cluster) {
 }
 
 /// What one node gets from another is dropped, and what it sends there arrives.
-pub(crate) fn packets_dropped_in_one_direction(cluster: &Cluster) {
+fn packets_dropped_in_one_direction(cluster: &Cluster) {
     let (n1, n2, n3) = (cluster.node("n1"), cluster.node("n2"), cluster.node("n3"));
     // The echo requests that the node's own kernel has taken in.
     let heard = |node: &Node| -> u64 {
@@ -73,7 +89,7 @@ pub(crate) fn packets_dropped_in_one_direction(cluster: &Cluster) {
 }
 
 /// A node's way has a smaller MTU: it says so, and what comes from others vanishes before it.
-pub(crate) fn mtu_changed(cluster: &Cluster) {
+fn mtu_changed(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let ((on_n1, ip_n1), (on_n2, ip_n2)) = (web(cluster, "n1"), web(cluster, "n2"));
     let fault = n2.set_mtu(1400);
@@ -89,7 +105,7 @@ pub(crate) fn mtu_changed(cluster: &Cluster) {
 }
 
 /// Nobody says that a packet was too big: big ones vanish, small ones pass.
-pub(crate) fn too_big_is_not_said(cluster: &Cluster) {
+fn too_big_is_not_said(cluster: &Cluster) {
     let n2 = cluster.node("n2");
     let ((_, there), (here, _)) = (web(cluster, "n1"), web(cluster, "n2"));
     let silent = n2.blackhole_icmp_too_big();
@@ -105,7 +121,7 @@ pub(crate) fn too_big_is_not_said(cluster: &Cluster) {
 }
 
 /// A node has no default route: it reaches its neighbours, and nothing beyond.
-pub(crate) fn default_route_removed(cluster: &Cluster) {
+fn default_route_removed(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let ((_, there), (here, _)) = (web(cluster, "n1"), web(cluster, "n2"));
     let beyond = |node: &Node| dig(node, INTERNET_IP, "example.com").ok();
@@ -121,7 +137,7 @@ pub(crate) fn default_route_removed(cluster: &Cluster) {
 }
 
 /// A node has one route too many: some pods are elsewhere for it.
-pub(crate) fn route_added(cluster: &Cluster) {
+fn route_added(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let (_, there) = web(cluster, "n1");
     let route = format!("{there}/32 via 10.99.0.250");

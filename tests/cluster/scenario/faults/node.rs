@@ -6,10 +6,22 @@ use super::{Sleeper, connects, ready, web};
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::plan::{DNS_IP, KUBERNETES_IP};
+use crate::scenario::{Scenario, any};
 use crate::wait::{holds, secs, until};
 
+pub(in crate::scenario) const ALL: &[Scenario] = &[
+    any("fault_cni_configuration_hidden", |stage| cni_configuration_hidden(&stage.cluster)),
+    any("fault_cni_configuration_added", |stage| cni_configuration_added(&stage.cluster)),
+    any("fault_cni_binary_removed", |stage| cni_binary_removed(&stage.cluster)),
+    any("fault_kubelet_with_another_dns", |stage| kubelet_with_another_dns(&stage.cluster)),
+    any("fault_conntrack_full", |stage| conntrack_full(&stage.cluster)),
+    any("fault_kube_proxy_stopped_and_flushed", |stage| {
+        kube_proxy_stopped_and_flushed(&stage.cluster)
+    }),
+];
+
 /// The CNI configuration is hidden: the node says that it has no network.
-pub(crate) fn cni_configuration_hidden(cluster: &Cluster) {
+fn cni_configuration_hidden(cluster: &Cluster) {
     let fault = cluster.node("n2").hide_cni_config();
     until("n2 says that its network is not ready", secs(60), || {
         let ready = ready(cluster, "n2")?;
@@ -23,7 +35,7 @@ pub(crate) fn cni_configuration_hidden(cluster: &Cluster) {
 }
 
 /// kube-proxy stands, then its rules are gone.
-pub(crate) fn kube_proxy_stopped_and_flushed(cluster: &Cluster) {
+fn kube_proxy_stopped_and_flushed(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let (on_n2, _) = web(cluster, "n2");
     let (on_n1, _) = web(cluster, "n1");
@@ -46,7 +58,7 @@ pub(crate) fn kube_proxy_stopped_and_flushed(cluster: &Cluster) {
 }
 
 /// A CNI plugin is gone from one node: its new pods get no sandbox, and others do.
-pub(crate) fn cni_binary_removed(cluster: &Cluster) {
+fn cni_binary_removed(cluster: &Cluster) {
     let fault = cluster.node("n2").remove_cni_binary("bridge");
     let (here, there) =
         (Sleeper::on(cluster, "n2", "without-plugin"), Sleeper::on(cluster, "n3", "with-plugin"));
@@ -58,7 +70,7 @@ pub(crate) fn cni_binary_removed(cluster: &Cluster) {
 }
 
 /// A second CNI configuration comes first: a new pod has an address of the other network.
-pub(crate) fn cni_configuration_added(cluster: &Cluster) {
+fn cni_configuration_added(cluster: &Cluster) {
     let n2 = cluster.node("n2");
     let fault = n2.second_cni_config("10.250.0.0/24");
     let stray = until("new pods are in the other network", secs(60), || {
@@ -78,7 +90,7 @@ pub(crate) fn cni_configuration_added(cluster: &Cluster) {
 }
 
 /// The kubelet is told another DNS server: new pods have it, and others do not.
-pub(crate) fn kubelet_with_another_dns(cluster: &Cluster) {
+fn kubelet_with_another_dns(cluster: &Cluster) {
     let nameserver = |node, name| {
         let pod = Sleeper::on(cluster, node, name);
         pod.runs();
@@ -95,7 +107,7 @@ pub(crate) fn kubelet_with_another_dns(cluster: &Cluster) {
 }
 
 /// A node's table of connections is full: what would begin one is dropped, there only.
-pub(crate) fn conntrack_full(cluster: &Cluster) {
+fn conntrack_full(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let (on_n2, _) = web(cluster, "n2");
     let (on_n1, _) = web(cluster, "n1");

@@ -8,7 +8,11 @@ use super::{Sleeper, connects, web};
 use crate::cluster::Cluster;
 use crate::fault::dig;
 use crate::plan::DNS_IP;
+use crate::scenario::{Scenario, any};
 use crate::web as http;
+
+pub(in crate::scenario) const ALL: &[Scenario] =
+    &[any("fault_policy_enforced", |stage| policy_enforced(&stage.cluster))];
 
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
 
@@ -23,7 +27,7 @@ fn with_policy(cluster: &Cluster, spec: &Value, look: impl FnOnce()) {
 }
 
 /// A policy lets through whom it names, on the same node and from another one, and nobody else.
-pub(crate) fn policy_enforced(cluster: &Cluster) {
+fn policy_enforced(cluster: &Cluster) {
     let (n1, n2) = (cluster.node("n1"), cluster.node("n2"));
     let (_, there) = web(cluster, "n2");
     let (friend, near, far) = (

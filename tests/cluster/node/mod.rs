@@ -2,6 +2,8 @@
 //!
 //! Folders of the lab are mounted over the standard paths, so that all programs run with their defaults.
 
+mod config;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -15,9 +17,9 @@ use crate::confine::{exe, word};
 use crate::control_plane::Flags;
 use crate::lab::{Lab, hierarchies};
 use crate::pki::Pki;
-use crate::plan::{API_IP, API_IP_6, DNS_IP, INTERNET_IP, POD_RANGE, POD_RANGE_6, UNDERLAY};
+use crate::plan::{API_IP, API_IP_6, UNDERLAY};
 use crate::program::{Program, run, try_run};
-use crate::tools::{Tools, image};
+use crate::tools::Tools;
 use crate::wait::{holds, secs, until};
 
 /// What the node's programs expect at these paths is the node's own.
@@ -106,7 +108,7 @@ impl Node {
             inside(&["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"]);
             ips = format!("{ip},{ip_6}");
         }
-        configure(make, &folder, &cgroup);
+        config::write(make, &folder, &cgroup);
         let file = |name: &str| folder.join(name).display().to_string();
         let start = |program: &str, argv: Vec<String>| {
             Program::start(&logs, &format!("{name}-{program}"), enter(argv))
@@ -370,74 +372,4 @@ fn make_groups(lab: &str, node: &str) {
             }
         }
     }
-}
-
-/// Writes the configuration of the node's programs.
-fn configure(make: &Make<'_>, folder: &Path, cgroup: &str) {
-    let at = folder.display();
-    let write = |file: &str, text: String| {
-        fs::write(folder.join(file), text).expect("the lab's folder can be written");
-    };
-    write("resolv.conf", format!("nameserver {INTERNET_IP}\n"));
-    // restrict_oom_score_adj: without CAP_SYS_RESOURCE runc dies of the pause container's score ("can't get final
-    // child's PID from pipe: EOF").
-    let pause = image::PAUSE;
-    write(
-        "containerd.toml",
-        format!(
-            r#"version = 2
-[plugins."io.containerd.grpc.v1.cri"]
-  restrict_oom_score_adj = true
-  sandbox_image = "{pause}"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "/etc/cni/net.d"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      SystemdCgroup = false
-"#
-        ),
-    );
-    // imageGCHighThresholdPercent: 100 is never: an image that was removed comes back from nowhere.
-    let (ca, max_pods) = (make.pki.path("ca.crt"), make.max_pods);
-    write(
-        "kubelet.yaml",
-        format!(
-            r#"apiVersion: kubelet.config.k8s.io/v1beta1
-kind: KubeletConfiguration
-authentication: {{anonymous: {{enabled: false}}, webhook: {{enabled: true}}, x509: {{clientCAFile: {ca}}}}}
-authorization: {{mode: Webhook}}
-cgroupDriver: cgroupfs
-cgroupRoot: /{cgroup}
-failCgroupV1: false
-failSwapOn: false
-clusterDNS: [{DNS_IP}]
-clusterDomain: cluster.local
-resolvConf: {at}/resolv.conf
-containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-imageGCHighThresholdPercent: 100
-evictionHard: {{memory.available: 50Mi, nodefs.available: "1%", imagefs.available: "1%"}}
-nodeStatusUpdateFrequency: 5s
-readOnlyPort: 0
-maxPods: {max_pods}
-"#
-        ),
-    );
-    let (user, mode, name) = (make.pki.kubeconfig("proxy"), make.proxy_mode, &make.name);
-    let pods = make.flags.both(POD_RANGE, POD_RANGE_6);
-    write(
-        "kube-proxy.yaml",
-        format!(
-            r#"apiVersion: kubeproxy.config.k8s.io/v1alpha1
-kind: KubeProxyConfiguration
-clientConnection: {{kubeconfig: {user}}}
-clusterCIDR: "{pods}"
-mode: {mode}
-hostnameOverride: {name}
-conntrack: {{maxPerCore: 0, min: 0}}
-metricsBindAddress: 127.0.0.1:10249
-"#
-        ),
-    );
 }
