@@ -17,6 +17,7 @@ pub(super) fn group() -> Group {
             says: "Pod {{ $labels.namespace }}/{{ $labels.pod }} on node {{ $labels.node }} was held back in \
                    {{ $value | humanizePercentage }} of its CPU periods, while queries are slow or fail."
                 .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe pod {{ $labels.pod }}",
             panel: 31,
             ..warning("CoreDNSThrottled")
         },
@@ -29,6 +30,7 @@ pub(super) fn group() -> Group {
             says: "Pod {{ $labels.namespace }}/{{ $labels.pod }} on node {{ $labels.node }} was held back in \
                    {{ $value | humanizePercentage }} of its CPU periods. Queries do not feel it yet."
                 .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe pod {{ $labels.pod }}",
             panel: 31,
             ..info("CoreDNSThrottled")
         },

@@ -1,31 +1,45 @@
 //! DNS as workloads feel it.
 
-use super::promql::{ANSWERED, HEADLINE, found, lines, nodes, once, share, total};
-use super::{Alert, Group, critical, warning};
+use super::promql::{
+    ANSWERED, HEADLINE, count, exists, found, lines, many, nodes, once, settled, share, total,
+};
+use super::{Alert, Group, critical, warning, words};
 
 pub(super) fn group() -> Group {
+    let asking = count(&exists(&["node"], &format!("netvitals_dns_queries_total{{{HEADLINE}}}")));
     let alerts = vec![
         Alert {
             why: "From the agents' own counters, so that it works while the cluster role is down. Failures over \
-                  attempts: in a total outage there is no success to divide.",
-            expr: failing(&[], "cluster"),
-            pending: "2m",
+                  attempts: in a total outage there is no success to divide. Still so in the last 2 minutes: what has \
+                  healed pages nobody. What keeps netvitals' own pods from asking says nothing of workloads.",
+            expr: many(&failing_nodes(), &asking),
+            pending: "3m",
             keep: "5m",
-            summary: "Cluster DNS fails for workloads.",
-            says: "{{ $value | humanizePercentage }} of the queries for cluster names failed in the last 5 minutes, \
-                   as seen from pods on all nodes."
-                .into(),
+            summary: "Cluster DNS fails for the workloads of several nodes, or of the only one.",
+            says: [
+                "More than a tenth of the queries for cluster names failed in the last 5 minutes, as seen from pods \
+                 on these nodes: ",
+                &words::listed(
+                    &over("cluster=%[1]q, ", "5m"),
+                    "node",
+                    "{{ .Labels.node }} ({{ .Value | humanizePercentage }})",
+                ),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl -n kube-system get pods -o wide",
             panel: 21,
             ..critical("DNSSuccessLow")
         },
         Alert {
-            expr: failing(&["node"], "cluster, node"),
+            expr: failing_nodes(),
             pending: "5m",
             keep: "5m",
             summary: "Cluster DNS fails for the workloads of a node.",
             says: "{{ $value | humanizePercentage }} of the queries for cluster names failed in the last 5 minutes, \
                    as seen from a pod on node {{ $labels.node }}."
                 .into(),
+            next: "kubectl get pods -A -o wide --field-selector spec.nodeName={{ $labels.node }}",
             panel: 22,
             ..warning("DNSSuccessLow")
         },
@@ -37,6 +51,7 @@ pub(super) fn group() -> Group {
             says: "{{ $value | humanizePercentage }} of the answered queries for cluster names took longer than 1 s \
                    in the last 5 minutes, as seen from pods on all nodes."
                 .into(),
+            next: "kubectl -n kube-system top pods",
             panel: 24,
             ..critical("DNSLatencyHigh")
         },
@@ -48,8 +63,22 @@ pub(super) fn group() -> Group {
             says: "{{ $value | humanizePercentage }} of the answered queries for cluster names took longer than \
                    250 ms in the last 5 minutes, as seen from pods on all nodes."
                 .into(),
+            next: "kubectl -n kube-system top pods",
             panel: 24,
             ..warning("DNSLatencyHigh")
+        },
+        Alert {
+            why: "Its share of all queries may be too small for the ratio of success.",
+            expr: failing_replica(),
+            pending: "2m",
+            keep: "5m",
+            summary: "A DNS server fails for those that ask it.",
+            says: "Pod {{ $labels.namespace }}/{{ $labels.pod }} on node {{ $labels.node }} fails for most of the \
+                   agents that ask it directly, so that its share of all queries is lost."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} logs --tail=50 {{ $labels.pod }}",
+            panel: 26,
+            ..warning("DNSReplicaFailing")
         },
         Alert {
             why: "Every replica has a Service wrong, or most nodes' resolvers do not know the cluster. No ratio of \
@@ -61,6 +90,7 @@ pub(super) fn group() -> Group {
             says: "DNS answers with other addresses than the API has, or denies that a name exists, whoever asks; it \
                    was found at Service {{ $labels.namespace }}/{{ $labels.name }}."
                 .into(),
+            next: "kubectl -n {{ $labels.namespace }} get service {{ $labels.name }} -o wide",
             panel: 28,
             ..critical("DNSAnswersWrong")
         },
@@ -72,6 +102,8 @@ pub(super) fn group() -> Group {
             says: "{{ $labels.kind }} {{ with $labels.namespace }}{{ . }}/{{ end }}{{ $labels.name }}: DNS answers \
                    there with other addresses than the API has, or denies that a name exists, while others do not."
                 .into(),
+            next: "kubectl {{ with $labels.namespace }}-n {{ . }} {{ end }}describe {{ $labels.kind }} \
+                   {{ $labels.name }}",
             panel: 28,
             ..warning("DNSAnswersWrong")
         },
@@ -79,26 +111,51 @@ pub(super) fn group() -> Group {
     Group { name: "dns", component: "dns", alerts }
 }
 
-/// The headline's failures over its attempts, where there are enough of them.
-fn failing(by: &[&str], on: &str) -> String {
-    let rate = |name: &str| total(by, &format!("rate({name}{{{HEADLINE}}}[5m])"));
-    let failures = rate("netvitals_dns_query_failures_total");
-    let attempts = rate("netvitals_dns_queries_total");
+/// The headline's failures over its attempts, by node, where there are enough of them, and still so.
+fn failing_nodes() -> String {
     let samples = format!("increase(netvitals_dns_queries_total{{{HEADLINE}}}[5m])");
     lines(&[
-        &(share(&failures, &attempts) + " > 0.1"),
-        &format!("and on ({on})"),
-        &(total(by, &samples) + " >= 20"),
+        &over("", "5m"),
+        "and on (cluster, node)",
+        &(total(&["node"], &samples) + " >= 20"),
+        "and on (cluster, node)",
+        &over("", "2m"),
+        "unless on (cluster)",
+        &once(&[], &found(r#"code="agents.restricted_by_policy""#)),
     ])
 }
 
-/// The headline's answers that took longer than `le` seconds over all of them.
+/// The headline's failures over its attempts, by node, where they are many.
+fn over(cluster: &str, window: &str) -> String {
+    let rate =
+        |name: &str| total(&["node"], &format!("rate({name}{{{cluster}{HEADLINE}}}[{window}])"));
+    share(&rate("netvitals_dns_query_failures_total"), &rate("netvitals_dns_queries_total"))
+        + " > 0.1"
+}
+
+/// The headline's answers that took longer than `le` seconds over all of them, and still do.
 fn slower(le: &str) -> String {
     let series = "netvitals_dns_query_duration_seconds";
-    let quick = total(&[], &format!(r#"rate({series}_bucket{{{ANSWERED}, le="{le}"}}[5m])"#));
-    let all = total(&[], &format!("rate({series}_count{{{ANSWERED}}}[5m])"));
+    let over = |window: &str| {
+        let quick =
+            total(&[], &format!(r#"rate({series}_bucket{{{ANSWERED}, le="{le}"}}[{window}])"#));
+        let all = total(&[], &format!("rate({series}_count{{{ANSWERED}}}[{window}])"));
+        format!("(\n  1 -\n    {quick}\n  /\n    {all}\n) > 0.05")
+    };
     let samples = total(&[], &format!("increase({series}_count{{{ANSWERED}}}[5m])"));
-    format!("(\n  1 -\n    {quick}\n  /\n    {all}\n) > 0.05\nand on (cluster)\n{samples} >= 20")
+    lines(&[
+        &over("5m"),
+        "and on (cluster)",
+        &format!("{samples} >= 20"),
+        "and on (cluster)",
+        &over("2m"),
+    ])
+}
+
+fn failing_replica() -> String {
+    let found = settled(&["namespace", "node"], &found(r#"code="dns_success.replica_failing""#));
+    let found = format!(r#"label_replace({found}, "pod", "$1", "name", "(.+)")"#);
+    super::promql::fold("max", &["namespace", "pod", "node"], &found) + " == 1"
 }
 
 fn wrong(kind: &str) -> String {

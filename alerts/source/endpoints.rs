@@ -1,34 +1,55 @@
 //! EndpointSlices and the pods of Services.
 
-use super::promql::{count, found, lines, once};
-use super::words::listed;
-use super::{Alert, Group, warning};
+use super::promql::{count, found, lines, once, settled};
+use super::{Alert, Group, warning, words};
+
+/// What each class of mismatch means for traffic.
+const MISMATCHES: &[(&str, &str)] = &[
+    ("missing", "Ready pods get no traffic, because no slice names them."),
+    ("stale", "Traffic goes to addresses that no pod of the Service has any more."),
+    ("readiness", "Slices call pods ready that are not, or the reverse."),
+    ("port", "Traffic goes to other ports than the Service and its pods have now."),
+    ("node", "Slices place pods on other nodes than they run on."),
+    (
+        "family",
+        "Pods get traffic over one family of addresses and not over another that they have.",
+    ),
+    ("orphan", "A slice outlived its Service."),
+    ("no_port", "The Service points at a port by a name that none of its ready pods has."),
+];
 
 pub(super) fn group() -> Group {
-    let mismatch = found(r#"check="endpoint_mismatch", severity="problem""#);
+    let mismatch = found(r#"check="endpoint_mismatch", severity!="info""#);
+    let slices = "kubectl -n {{ $labels.namespace }} get endpointslices -o wide -l \
+                  kubernetes.io/service-name={{ $labels.name }}";
     let alerts = vec![
         Alert {
-            expr: once(&["code", "kind", "namespace", "name"], &mismatch) + " == 1",
+            why: "By Service and not by code, because one mismatch becomes another while the alert waits.",
+            expr: once(&["kind", "namespace", "name"], &mismatch) + " == 1",
             pending: "2m",
             summary: "The endpoints of a Service are not its pods.",
-            says: "{{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }}: {{ $labels.code }}. Traffic goes \
-                   to pods that are gone, or ready pods get none."
-                .into(),
+            says: [
+                "{{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }}:",
+                &words::codes_in_namespace("endpoint_mismatch", MISMATCHES),
+            ]
+            .concat(),
+            next: slices,
             panel: 52,
             ..warning("EndpointsMismatch")
         },
         Alert {
-            why: "One alert for all Services: it is the controller that they have in common. The series of findings \
-                  end at 100, the rest is only counted.",
+            why: "One alert for all Services: it is the controller that they have in common.",
             expr: lagging(),
             pending: "2m",
             keep: "2m",
             summary: "Endpoints do not follow their pods in time.",
-            says: format!(
-                "The EndpointSlices of these Services ({{{{ $value }}}}) do not say what their pods did more than a \
-                 minute ago: {}.",
-                late()
-            ),
+            says: [
+                "What pods did more than a minute ago is not in the EndpointSlices of their Services: ",
+                &late(),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl -n kube-system logs --tail=200 -l component=kube-controller-manager",
             panel: 53,
             ..warning("EndpointsLagging")
         },
@@ -37,15 +58,12 @@ pub(super) fn group() -> Group {
 }
 
 fn lagging() -> String {
-    let services = count(&once(&["namespace", "name"], &found(r#"check="endpoint_lag""#)));
-    let omitted = once(&[], r#"netvitals_findings_omitted{check="endpoint_lag"}"#);
-    lines(&[&services, "+ on (cluster)", &format!("{omitted} >= 1")])
+    let services = once(&["namespace", "name"], &found(r#"check="endpoint_lag""#));
+    lines(&[&(count(&services) + " >= 1")])
 }
 
 fn late() -> String {
-    let found = r#"netvitals_finding{cluster=%q, check="endpoint_lag"}"#;
-    let found = super::promql::settled(&["namespace"], found);
-    let query = format!("max by (namespace, name) ({found})");
-    let service = "{{ .Labels.namespace }}/{{ .Labels.name }}";
-    listed(&query, "name", service, "none is named")
+    let found = r#"netvitals_finding{cluster=%[1]q, check="endpoint_lag"}"#;
+    let query = format!("max by (namespace, name) ({})", settled(&["namespace"], found));
+    words::listed(&query, "name", "{{ .Labels.namespace }}/{{ .Labels.name }}")
 }

@@ -51,6 +51,7 @@ pub(super) fn group() -> Group {
             keep: "5m",
             summary: "Pods wait for an address of a pool that is used up.",
             says: "Pods wait for an address from {{ $labels.kind }} {{ $labels.name }}, which has none left.".into(),
+            next: "kubectl get pods -A -o wide --field-selector status.phase=Pending",
             panel: 42,
             ..warning("IPPoolExhausted")
         },

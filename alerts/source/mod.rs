@@ -1,7 +1,7 @@
 //! The alerts of netvitals: the one source, of which the files of rules are made.
 //!
 //! An alert is its expression, its severity and its words. The rest is added here: the cluster
-//! before its description, what to repair first behind it, and the links.
+//! before its description, what to repair first behind it, the command, and the links.
 //!
 //! How expressions are written:
 //!
@@ -57,6 +57,10 @@ struct Alert {
     summary: &'static str,
     /// What is so, where, and what it means; a template of Prometheus.
     says: String,
+    /// Nothing else that netvitals says reaches whoever reads it, so that no open problem is named.
+    is_blind: bool,
+    /// What to run next; `NAMESPACE` is where netvitals runs.
+    next: &'static str,
     /// The panel of the dashboard that shows it.
     panel: u32,
 }
@@ -119,6 +123,8 @@ const fn alert(name: &'static str, severity: Severity) -> Alert {
         role: "",
         summary: "",
         says: String::new(),
+        is_blind: false,
+        next: "",
         panel: 0,
     }
 }

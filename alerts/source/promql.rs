@@ -13,6 +13,9 @@ pub(crate) const HEADLINE: &str =
 /// The headline's row of the agents' durations, which are not told apart by protocol.
 pub(crate) const ANSWERED: &str = r#"vantage="pod", path="resolver", query="cluster""#;
 
+/// A process that has just begun: one that begins again and again is always so.
+const YOUNG: &str = "time() - process_start_time_seconds < 180";
+
 /// Moves back what a scrape moved away, of the labels in `by`.
 pub(crate) fn settled(by: &[&str], expr: &str) -> String {
     let clashing = by.iter().filter(|label| CLASHING.contains(label));
@@ -22,7 +25,7 @@ pub(crate) fn settled(by: &[&str], expr: &str) -> String {
 }
 
 /// Takes together what has the same cluster and labels in `by`.
-fn fold(op: &str, by: &[&str], expr: &str) -> String {
+pub(super) fn fold(op: &str, by: &[&str], expr: &str) -> String {
     let by = [&["cluster"], by].concat().join(", ");
     if expr.len() > LONG || expr.contains('\n') {
         format!("{op} by ({by}) (\n{}\n)", indented(expr))
@@ -41,9 +44,19 @@ pub(super) fn total(by: &[&str], expr: &str) -> String {
     fold("sum", by, &settled(by, expr))
 }
 
+/// Asks whether there is any.
+pub(super) fn exists(by: &[&str], expr: &str) -> String {
+    fold("group", by, &settled(by, expr))
+}
+
 /// Counts.
 pub(super) fn count(expr: &str) -> String {
     fold("count", &[], expr)
+}
+
+/// Selects findings.
+pub(super) fn found(matchers: &str) -> String {
+    format!("netvitals_finding{{{matchers}}}")
 }
 
 /// Selects findings that are about nodes, by `node` and the labels in `by`.
@@ -54,12 +67,24 @@ pub(super) fn nodes(by: &[&str], matchers: &str) -> String {
     fold("max", &[by, &["node"]].concat(), &found)
 }
 
-/// Selects findings.
-pub(super) fn found(matchers: &str) -> String {
-    format!("netvitals_finding{{{matchers}}}")
+/// Selects the nodes that a check has problems with.
+pub(super) fn broken(check: &str) -> String {
+    nodes(&[], &format!(r#"check="{check}", severity="problem""#))
 }
 
-/// Divides, for each of `by` and cluster.
+/// Tells how many nodes are `bad`, where they are many of `all`: two and a twentieth, or the only
+/// one. The series of a check's findings end at 100, so that 100 are many anyway.
+pub(super) fn many(bad: &str, all: &str) -> String {
+    let many = format!("clamp({all} / 20, 2, 100) - on (cluster) ({all} == bool 1)");
+    lines(&[&count(bad), ">= on (cluster)", "(", &indented(&many), ")"])
+}
+
+/// Leaves out what comes from a process that has just begun.
+pub(super) fn of_lasting(series: &str) -> String {
+    format!("{series} unless on (cluster, job, instance) {YOUNG}")
+}
+
+/// Divides.
 pub(super) fn share(part: &str, whole: &str) -> String {
     lines(&["(", &indented(&indented(part)), "  /", &indented(&indented(whole)), ")"])
 }
@@ -73,22 +98,4 @@ pub(super) fn lines(parts: &[&str]) -> String {
 pub(super) fn indented(expr: &str) -> String {
     let lines: Vec<String> = expr.lines().map(|line| format!("  {line}")).collect();
     lines.join("\n")
-}
-
-/// Returns the share of nodes that a check has problems with, where it is two nodes or more and a
-/// twentieth of all.
-pub(super) fn several_nodes(check: &str, all: &str) -> String {
-    let bad = found(&format!(r#"check="{check}", severity="problem", kind="Node""#));
-    let bad = count(&once(&["name"], &bad));
-    let omitted = once(&[], &format!(r#"netvitals_findings_omitted{{check="{check}"}}"#));
-    let failing = lines(&[&indented(&bad), "+ on (cluster)", &indented(&omitted)]);
-    lines(&[
-        "(",
-        &indented(&failing),
-        ")",
-        "/ on (cluster)",
-        &(count(all) + " >= 0.05"),
-        "and on (cluster)",
-        &(bad + " >= 2"),
-    ])
 }

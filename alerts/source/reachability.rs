@@ -1,24 +1,47 @@
 //! Nodes, pods and Services, by k observers each.
 
-use super::promql::{found, lines, nodes, once, several_nodes};
+use super::promql::{broken, count, found, many, nodes, once, settled};
 use super::{Alert, Group, critical, warning, words};
 
 pub(super) fn group() -> Group {
-    let observers = |family: &str| once(&["node"], family);
-    let alerts = vec![
+    let mut alerts = Vec::from(pods());
+    alerts.extend(of_nodes());
+    alerts.extend(services());
+    Group { name: "reachability", component: "reachability", alerts }
+}
+
+fn pods() -> [Alert; 3] {
+    let on = "kubectl get pods -A -o wide --field-selector spec.nodeName={{ $labels.node }}";
+    [
         Alert {
-            why: "Two nodes or more, and a twentieth of all: the series of findings end at 100, the rest is only \
-                  counted. Or all: when every observer fails, none is left to name a node.",
-            expr: or_nobody_left("pod_reachability", &observers("netvitals_pod_network_observers")),
+            expr: many(&broken("pod_reachability"), &observed("netvitals_pod_network_observers")),
             pending: "1m",
             keep: "2m",
             summary: "Pods on several nodes cannot be reached.",
             says: [
-                "Pods on {{ $value | humanizePercentage }} of the nodes cannot be reached from other nodes: ",
-                &words::nodes("pod_reachability", "nobody is left to tell which"),
+                "Pods on these nodes cannot be reached from other nodes: ",
+                &words::nodes("pod_reachability"),
                 ".",
             ]
             .concat(),
+            next: "kubectl get nodes -o wide",
+            panel: 61,
+            ..critical("PodUnreachable")
+        },
+        Alert {
+            why: "Every observer fails, so none is left to say which side is at fault.",
+            expr: nobody_left("pod_reachability"),
+            pending: "1m",
+            keep: "2m",
+            role: "nobody_left",
+            summary: "Pods do not reach pods on other nodes.",
+            says: [
+                "No observer is left to say on which node the fault lies. Pods on these nodes are not reached: ",
+                &unreached("netvitals_pod_network_failing_observers"),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl get nodes -o wide",
             panel: 61,
             ..critical("PodUnreachable")
         },
@@ -26,24 +49,56 @@ pub(super) fn group() -> Group {
             expr: of_a_node("pod_reachability"),
             pending: "1m",
             keep: "2m",
-            summary: "Pods on a node cannot be reached.",
-            says: "{{ $labels.code }} on node {{ $labels.node }}: pods there and pods on other nodes do not reach \
-                   each other."
-                .into(),
+            summary: "Pods on a node cannot be reached, or reach no others.",
+            says: [
+                "On node {{ $labels.node }}:",
+                &words::codes_of_node(
+                    "pod_reachability",
+                    &[
+                        ("unreachable", "Pods on other nodes do not reach the pods there."),
+                        ("one_way", "Pods there reach hardly any pod elsewhere, while others reach them."),
+                    ],
+                ),
+            ]
+            .concat(),
+            next: on,
             panel: 61,
             ..warning("PodUnreachable")
         },
+    ]
+}
+
+fn of_nodes() -> [Alert; 3] {
+    [
         Alert {
-            expr: or_nobody_left("node_reachability", &observers("netvitals_node_observers")),
+            expr: many(&broken("node_reachability"), &observed("netvitals_node_observers")),
             pending: "1m",
             keep: "2m",
             summary: "Several nodes cannot be reached.",
             says: [
-                "{{ $value | humanizePercentage }} of the nodes cannot be reached from other nodes: ",
-                &words::nodes("node_reachability", "nobody is left to tell which"),
+                "These nodes cannot be reached from other nodes: ",
+                &words::nodes("node_reachability"),
                 ".",
             ]
             .concat(),
+            next: "kubectl get nodes -o wide",
+            panel: 62,
+            ..critical("NodeUnreachable")
+        },
+        Alert {
+            why: "Every observer fails, so none is left to say which side is at fault.",
+            expr: nobody_left("node_reachability"),
+            pending: "1m",
+            keep: "2m",
+            role: "nobody_left",
+            summary: "Nodes do not reach each other.",
+            says: [
+                "No observer is left to say at which node the fault lies. These nodes are not reached: ",
+                &unreached("netvitals_node_failing_observers"),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl get nodes -o wide",
             panel: 62,
             ..critical("NodeUnreachable")
         },
@@ -51,25 +106,54 @@ pub(super) fn group() -> Group {
             expr: of_a_node("node_reachability"),
             pending: "1m",
             keep: "2m",
-            summary: "A node cannot be reached.",
-            says: "{{ $labels.code }} on node {{ $labels.node }}: it and other nodes do not reach each other.".into(),
+            summary: "A node cannot be reached, or reaches no others.",
+            says: [
+                "Node {{ $labels.node }}:",
+                &words::codes_of_node(
+                    "node_reachability",
+                    &[
+                        ("unreachable", "Other nodes do not reach it."),
+                        ("one_way", "It reaches hardly any other node, while others reach it."),
+                    ],
+                ),
+            ]
+            .concat(),
+            next: "kubectl describe node {{ $labels.node }}",
             panel: 62,
             ..warning("NodeUnreachable")
         },
+    ]
+}
+
+fn services() -> [Alert; 3] {
+    let unreachable = found(r#"code="service_reachability.unreachable""#);
+    let agents = count(&once(&["node"], r#"netvitals_agent_reporting{vantage="pod"}"#));
+    [
         Alert {
-            why: "One Service from most nodes, or most Services from several nodes.",
-            expr: services(),
+            expr: once(&["kind", "namespace", "name"], &unreachable) + " == 1",
             pending: "1m",
             keep: "2m",
-            summary: "Services do not answer although their endpoints do.",
+            summary: "A Service does not answer although its endpoints do.",
+            says: "{{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }} does not answer most nodes at its \
+                   ClusterIP, while its endpoints answer directly."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe service {{ $labels.name }}",
+            panel: 63,
+            ..critical("ServiceUnreachable")
+        },
+        Alert {
+            expr: many(&broken("service_reachability"), &agents),
+            pending: "1m",
+            keep: "2m",
+            role: "nodes",
+            summary: "Services do not answer on several nodes although their endpoints do.",
             says: [
-                "{{ if $labels.name }}{{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }} does not answer \
-                 at its ClusterIP, while its endpoints answer directly.{{ else }}On {{ $value | humanizePercentage \
-                 }} of the nodes Services do not answer while their endpoints answer directly: ",
-                &words::nodes("service_reachability", "none is named"),
-                ".{{ end }}",
+                "On these nodes most Services do not answer, while their endpoints answer directly: ",
+                &words::nodes("service_reachability"),
+                ".",
             ]
             .concat(),
+            next: "kubectl -n kube-system get pods -o wide",
             panel: 63,
             ..critical("ServiceUnreachable")
         },
@@ -78,28 +162,30 @@ pub(super) fn group() -> Group {
             pending: "1m",
             keep: "2m",
             summary: "Services do not answer on a node.",
-            says: "On node {{ $labels.node }} Services do not answer, while their endpoints answer directly \
-                   ({{ $labels.code }})."
+            says: "On node {{ $labels.node }} most Services do not answer, while their endpoints answer directly."
                 .into(),
+            next: "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={{ $labels.node }}",
             panel: 63,
             ..warning("ServiceUnreachable")
         },
-    ];
-    Group { name: "reachability", component: "reachability", alerts }
+    ]
+}
+
+/// How many nodes somebody tries to reach.
+fn observed(family: &str) -> String {
+    count(&once(&["node"], family))
 }
 
 fn of_a_node(check: &str) -> String {
-    nodes(&["code"], &format!(r#"check="{check}", severity!="info""#)) + " == 1"
+    nodes(&[], &format!(r#"check="{check}", severity!="info""#)) + " == 1"
 }
 
-fn or_nobody_left(check: &str, all: &str) -> String {
-    let nobody = once(&[], &found(&format!(r#"code="{check}.nobody_left""#)));
-    lines(&[&several_nodes(check, all), "or", &(nobody + " == 1")])
+fn nobody_left(check: &str) -> String {
+    once(&[], &found(&format!(r#"code="{check}.nobody_left""#))) + " == 1"
 }
 
-fn services() -> String {
-    let one = found(r#"code="service_reachability.unreachable""#);
-    let one = once(&["kind", "namespace", "name"], &one) + " == 1";
-    let all = once(&["node"], r#"netvitals_agent_reporting{vantage="pod"}"#);
-    lines(&[&one, "or", &several_nodes("service_reachability", &all)])
+/// Names the nodes that somebody does not reach.
+fn unreached(family: &str) -> String {
+    let failing = settled(&["node"], &format!("{family}{{cluster=%[1]q}}"));
+    words::listed(&format!("max by (node) ({failing}) > 0"), "node", "{{ .Labels.node }}")
 }

@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
-use super::words::{CAUSE, CLUSTER};
+use super::words::{CHOSEN, CLUSTER, REPAIR_FIRST};
 use super::{Alert, Group, Severity};
 
 /// A line ends before this column where it can.
 const WIDTH: usize = 120;
 
-/// Where people reach the runbooks and the dashboards; users put their own in its place.
-const RUNBOOKS: &str = "https://netvitals.example.com/runbooks";
+/// Where people reach the runbooks, which is not in the cluster that is sick; the status page; the
+/// dashboards. Users put their own in its place.
+const RUNBOOKS: &str = "https://runbooks.example.com";
+const PAGE: &str = "https://netvitals.example.com";
 const DASHBOARD: &str = "https://grafana.example.com/d/netvitals-overview";
 
 /// Returns a file for `rule_files`.
@@ -87,9 +89,15 @@ impl To<'_> {
         self.line(6, "annotations:");
         self.line(8, &format!("summary: {}", alert.summary));
         self.line(8, "description: >-");
-        self.folded(10, "", &format!("{CLUSTER}{} {CAUSE}", alert.says));
-        self.line(8, &format!("runbook_url: {RUNBOOKS}/Netvitals{}", alert.name));
-        self.line(8, &format!("dashboard_url: {DASHBOARD}?viewPanel={}", alert.panel));
+        let first = if alert.is_blind { "" } else { REPAIR_FIRST };
+        let next =
+            if alert.next.is_empty() { String::new() } else { format!(" Next: {}", alert.next) };
+        self.folded(10, "", &format!("{CLUSTER}{}{first}{next}", alert.says));
+        self.line(8, &format!("runbook_url: {RUNBOOKS}/Netvitals{}.md", alert.name));
+        self.line(8, &format!("dashboard_url: {DASHBOARD}?viewPanel={}{CHOSEN}", alert.panel));
+        if !alert.is_blind {
+            self.line(8, &format!("status_url: {PAGE}/"));
+        }
     }
 
     /// Writes words in lines: reading puts one space between two lines, as there was.

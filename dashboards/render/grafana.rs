@@ -95,6 +95,7 @@ struct Defaults {
     color: Value,
     thresholds: Value,
     mappings: Vec<Value>,
+    links: Vec<Value>,
     custom: Value,
 }
 
@@ -174,13 +175,14 @@ impl Dashboard {
     }
 }
 
-/// A choice among a label's values; `.*` also holds where there is no such label.
+/// A choice among a label's values; `.*` also holds where there is no such label. Of several all are
+/// chosen at first, and else the first one.
 fn variable(name: &str, label: &str, query: &str, multi: bool) -> Value {
     json!({
         "name": name, "label": label, "type": "query", "datasource": datasource(),
         "definition": query, "query": { "query": query, "refId": name },
         "refresh": 2, "sort": 1, "hide": 0, "multi": multi, "includeAll": true, "allValue": ".*",
-        "current": { "text": "All", "value": "$__all" },
+        "current": if multi { json!({ "text": "All", "value": "$__all" }) } else { json!({}) },
     })
 }
 
@@ -202,6 +204,7 @@ impl Panel {
             color: json!({ "mode": "thresholds" }),
             thresholds: steps("green", &[]),
             mappings: Vec::new(),
+            links: Vec::new(),
             custom,
         };
         let content = Content::Queries {
@@ -317,6 +320,8 @@ impl Panel {
             "heatmap" => "heatmap",
             _ => "time_series",
         };
+        // The cluster first, where there is one.
+        let legend = if legend.is_empty() { legend } else { &format!("{{{{cluster}}}} {legend}") };
         if let Content::Queries { targets, .. } = &mut self.content {
             let at = u8::try_from(targets.len()).expect("a few queries for each panel");
             targets.push(json!({
@@ -325,6 +330,12 @@ impl Panel {
                 "instant": now, "range": !now,
             }));
         }
+        self
+    }
+
+    /// Leads from each of its values to `url`, which may name the row's fields.
+    pub(super) fn link(mut self, title: &str, url: &str) -> Self {
+        self.defaults().links.push(json!({ "title": title, "url": url, "targetBlank": true }));
         self
     }
 

@@ -4,6 +4,7 @@
 ///
 /// A runbook is called like the alert that it belongs to.
 static OF: &[(&str, &str)] = &[
+    ("dns_success.replica_failing", "NetvitalsDNSReplicaFailing"),
     ("dns_success.slow", "NetvitalsDNSLatencyHigh"),
     ("ip_pools.filling", "NetvitalsIPPoolFilling"),
     ("agents", "NetvitalsAgentMissing"),

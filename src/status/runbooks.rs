@@ -10,10 +10,13 @@ macro_rules! runbooks {
 /// Every runbook by its name, as Markdown.
 pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsAgentMissing",
+    "NetvitalsAgentReadFailing",
     "NetvitalsCheckUnknown",
+    "NetvitalsConfigReloadFailed",
     "NetvitalsCoreDNSThrottled",
     "NetvitalsDNSAnswersWrong",
     "NetvitalsDNSLatencyHigh",
+    "NetvitalsDNSReplicaFailing",
     "NetvitalsDNSSuccessLow",
     "NetvitalsDown",
     "NetvitalsEndpointsLagging",
@@ -23,12 +26,15 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsNodeNetworkNotReady",
     "NetvitalsNodeUnreachable",
     "NetvitalsPodUnreachable",
+    "NetvitalsSeriesDropped",
     "NetvitalsServiceUnreachable",
     "NetvitalsSourceStale",
+    "NetvitalsTaskPanicked",
 ];
 
-/// Returns the text of a runbook.
+/// Returns the text of a runbook, by its name or the name of its file.
 pub fn text(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix(".md").unwrap_or(name);
     ALL.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 

@@ -354,8 +354,10 @@ fn rules_are_the_shipped_ones_but_for_what_values_say() {
     for rule in rules.iter().filter(|rule| rule["alert"] != "Own") {
         assert_eq!(rule["labels"]["team"], "network", "{rule}");
         let alert = rule["alert"].as_str().expect("a name");
-        let runbook = format!("https://netvitals.corp.example.com/runbooks/{alert}");
+        let runbook = format!("https://git.corp.example.com/netvitals/alerts/runbooks/{alert}.md");
         assert_eq!(rule["annotations"]["runbook_url"], runbook);
+        let page = &rule["annotations"]["status_url"];
+        assert!(page.is_null() || page == "https://netvitals.corp.example.com/", "{page}");
         let dashboard = rule["annotations"]["dashboard_url"].as_str().unwrap_or_default();
         assert!(dashboard.starts_with("https://grafana.corp.example.com/d/"), "{dashboard}");
     }
@@ -364,11 +366,12 @@ fn rules_are_the_shipped_ones_but_for_what_values_say() {
 #[test]
 fn dashboards_are_the_shipped_ones_with_links_to_the_runbooks() {
     let text = include_str!("../../dashboards/netvitals-overview.json");
-    let (placeholder, own) =
-        ("https://netvitals.example.com/", "https://netvitals.corp.example.com/");
-    assert!(text.contains(placeholder));
-    let shipped: Value =
-        serde_json::from_str(&text.replace(placeholder, own)).expect("the dashboard is JSON");
+    let runbooks = "https://runbooks.example.com/";
+    assert!(text.contains(runbooks));
+    let text = text.replace(runbooks, "https://git.corp.example.com/netvitals/alerts/runbooks/");
+    let text =
+        text.replace("https://netvitals.example.com/", "https://netvitals.corp.example.com/");
+    let shipped: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
     let chart = render(&["--values", EVERYTHING]);
     let map = find(&chart, "ConfigMap", "netvitals-overview");
     assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");

@@ -1,7 +1,7 @@
 //! CoreDNS throttling: whether the kernel holds DNS back.
 
 use crate::render::grafana::{Panel, Row};
-use crate::render::query::{on_nodes, once, rate, series, total};
+use crate::render::query::{on_nodes, once, rate, total};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
@@ -20,7 +20,7 @@ pub(super) fn row(rules: &Rules) -> Row {
         .query(
             &once(
                 &["namespace", "pod", "node"],
-                &series("netvitals_coredns_cpu_throttled_ratio", ""),
+                &on_nodes("netvitals_coredns_cpu_throttled_ratio", ""),
             ),
             "{{namespace}}/{{pod}} on {{node}}",
         )

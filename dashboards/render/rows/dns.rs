@@ -88,15 +88,17 @@ fn servers(rules: &Rules) -> [Panel; 3] {
         )
         .query(
             &failing(
-                &["pod", "node"],
+                on_nodes,
+                &["namespace", "pod", "node"],
                 "netvitals_dns_replica_failing_observers",
                 "netvitals_dns_replica_observers",
             ),
-            "{{pod}} on {{node}}",
+            "{{namespace}}/{{pod}} on {{node}}",
         )
         .share()
         .colours("green", &[(FAILING, "red")])
-        .empty("no replica is observed"),
+        .empty("no replica is observed")
+        .alerts(rules, &["NetvitalsDNSReplicaFailing"]),
         Panel::lines(
             27,
             "Success ratio by path",
@@ -116,7 +118,7 @@ fn servers(rules: &Rules) -> [Panel; 3] {
              from the past.",
         )
         .query(
-            &once(&["node", "path"], &series("netvitals_dns_wrong_answers", "")),
+            &once(&["node", "path"], &on_nodes("netvitals_dns_wrong_answers", "")),
             "{{path}} on {{node}}",
         )
         .unit("short")

@@ -1,15 +1,14 @@
 //! Endpoints: whether Services know their pods.
 
 use crate::render::grafana::{Panel, Row};
-use crate::render::query::{once, rate, series};
+use crate::render::query::{fold, once, quantile, rate, series};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
     let alert = &["NetvitalsEndpointsMismatch"][..];
     let late = &["NetvitalsEndpointsLagging"][..];
-    let columns = ["namespace", "service", "class", "Value"];
+    let columns = ["namespace", "service", "class", "Value", "cluster"];
     let buckets = once(&["le"], &rate(&series("netvitals_endpoint_lag_seconds_bucket", "")));
-    let quantile = |share: &str| format!("histogram_quantile({share}, {buckets})");
     let oldest = series("netvitals_endpoint_oldest_mismatch_timestamp_seconds", "");
     let panels = vec![
         Panel::lines(
@@ -40,8 +39,8 @@ pub(super) fn row(rules: &Rules) -> Row {
              cluster role.",
         )
         .size(12, 7)
-        .query(&quantile("0.5"), "half of all")
-        .query(&quantile("0.99"), "99 of 100")
+        .query(&quantile("0.5", &buckets), "half of all")
+        .query(&quantile("0.99", &buckets), "99 of 100")
         .unit("s")
         .empty("no pod has changed")
         .alerts(rules, late),
@@ -52,10 +51,23 @@ pub(super) fn row(rules: &Rules) -> Row {
              stuck.",
         )
         .size(12, 7)
-        .query(&format!("time() - min({oldest})"), "oldest")
+        .query(&format!("time() - {}", fold("min", &[], &oldest)), "oldest")
         .unit("s")
         .empty("no mismatch is open")
         .alerts(rules, late),
+        Panel::lines(
+            55,
+            "Services without endpoints",
+            "Services whose selector gives them nothing to send to, by reason. Normal for \
+             workloads that are scaled to 0; the list of findings names those with pods.",
+        )
+        .size(24, 6)
+        .query(
+            &once(&["reason"], &series("netvitals_services_without_endpoints", "")),
+            "{{reason}}",
+        )
+        .unit("short")
+        .empty("no verdict"),
     ];
     Row { title: Some((50, "Endpoints")), panels }
 }

@@ -1,16 +1,16 @@
 //! IP pools: how much is left for pods.
 
 use crate::render::grafana::{Panel, Row};
-use crate::render::query::{once, series};
+use crate::render::query::{on_nodes, once, series};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
     let bound = |severity| rules.rule("NetvitalsIPPoolFilling", severity).threshold();
     let bands =
         [(bound("info"), "yellow"), (bound("warning"), "orange"), (bound("critical"), "red")];
-    let of = |scope: &str| series("netvitals_ip_pool_utilisation_ratio", scope);
+    let used = "netvitals_ip_pool_utilisation_ratio";
     let by_node = ["ipam", "pool", "node", "ip_family"];
-    let waiting = once(&by_node, &series("netvitals_ip_pool_waiting_pods", ""));
+    let waiting = once(&by_node, &on_nodes("netvitals_ip_pool_waiting_pods", ""));
     let panels = vec![
         Panel::lines(
             41,
@@ -19,7 +19,7 @@ pub(super) fn row(rules: &Rules) -> Row {
              alert's bands.",
         )
         .query(
-            &once(&["ipam", "pool", "ip_family"], &of(r#"scope="cluster""#)),
+            &once(&["ipam", "pool", "ip_family"], &series(used, r#"scope="cluster""#)),
             "{{ipam}} {{pool}} {{ip_family}}",
         )
         .share()
@@ -30,14 +30,14 @@ pub(super) fn row(rules: &Rules) -> Row {
             42,
             "Fullest pools of nodes",
             "The 15 fullest. A full node is no fault by itself: schedulers fill nodes on \
-             purpose. It is one when pods wait.",
+             purpose. It is one when pods wait, which the next panel shows.",
         )
         .query(
-            &format!("topk(15, {})", once(&by_node, &of(r#"scope="node""#))),
+            &format!("topk(15, {})", once(&by_node, &on_nodes(used, r#"scope="node""#))),
             "{{node}} {{ip_family}}",
         )
         .share()
-        .colours("green", &bands)
+        .colours("blue", &[])
         .empty("no pool of a node is known")
         .alerts(rules, &["NetvitalsIPPoolExhausted"]),
         Panel::lines(
@@ -47,6 +47,7 @@ pub(super) fn row(rules: &Rules) -> Row {
         )
         .query(&format!("{waiting} > 0"), "{{pool}} {{node}} {{ip_family}}")
         .unit("short")
+        .colours("green", &[(1.0, "red")])
         .empty("nobody waits, or no pool is known")
         .alerts(rules, &["NetvitalsIPPoolExhausted"]),
     ];

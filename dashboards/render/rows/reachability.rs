@@ -2,18 +2,28 @@
 
 use super::FAILING;
 use crate::render::grafana::{Panel, Row};
-use crate::render::query::{failing, on_nodes, once, rate, series, total};
+use crate::render::query::{failing, on_nodes, once, quantile, rate, series, total};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
-    let panels = nodes(rules).into_iter().chain(paths(rules)).collect();
+    let states = Panel::lines(
+        67,
+        "Nodes by the state of their network",
+        "Those that are young, leave or are taken away are left out of every judgement.",
+    )
+    .size(24, 6)
+    .query(&once(&["state"], &series("netvitals_node_network_states", "")), "{{state}}")
+    .unit("short")
+    .empty("no verdict")
+    .alerts(rules, &["NetvitalsNodeNetworkNotReady"]);
+    let panels = nodes(rules).into_iter().chain(paths(rules)).chain([states]).collect();
     Row { title: Some((60, "Reachability")), panels }
 }
 
 fn nodes(rules: &Rules) -> [Panel; 3] {
     let observed = |panel: Panel, failed, all| {
         panel
-            .query(&failing(&["node"], failed, all), "{{node}}")
+            .query(&failing(on_nodes, &["node"], failed, all), "{{node}}")
             .share()
             // Anything above 0 is some failing observer.
             .colours("green", &[(0.001, "yellow"), (FAILING, "red")])
@@ -21,7 +31,7 @@ fn nodes(rules: &Rules) -> [Panel; 3] {
     };
     [
         Panel::states(65, "Network of nodes: ready", "What each node says of its own network.")
-            .query(&once(&["node"], &series("netvitals_node_network_ready", "")), "{{node}}")
+            .query(&once(&["node"], &on_nodes("netvitals_node_network_ready", "")), "{{node}}")
             .names(&[(0, "not ready", "red"), (1, "ready", "green")])
             .empty("no verdict")
             .alerts(rules, &["NetvitalsNodeNetworkNotReady"]),
@@ -62,6 +72,7 @@ fn paths(rules: &Rules) -> [Panel; 3] {
         )
         .query(
             &failing(
+                series,
                 &["namespace", "service", "port"],
                 "netvitals_service_failing_observers",
                 "netvitals_service_observers",
@@ -80,7 +91,7 @@ fn paths(rules: &Rules) -> [Panel; 3] {
         )
         .query(
             &format!(
-                "{} / {}",
+                "{} / ({} > 0)",
                 counted("netvitals_probe_failures_total"),
                 counted("netvitals_probe_attempts_total")
             ),
@@ -94,7 +105,7 @@ fn paths(rules: &Rules) -> [Panel; 3] {
             "Time of an attempt",
             "Nine of ten successful attempts from the chosen nodes took less.",
         )
-        .query(&format!("histogram_quantile(0.9, {buckets})"), "{{probe}} to {{target}}")
+        .query(&quantile("0.9", &buckets), "{{probe}} to {{target}}")
         .unit("s")
         .empty("no attempts: is an agent scraped?"),
     ]

@@ -1,8 +1,12 @@
 //! What is wrong, why, and since when.
 
 use crate::render::grafana::{Panel, Row};
-use crate::render::query::{dns_success, once, series};
+use crate::render::query::{dns_success, fold, on_nodes, once, series};
 use crate::rules::Rules;
+
+/// Where each finding stands with its message and commands; users put their own in its place.
+const PAGE: &str = "https://netvitals.example.com/";
+const STATUS: &str = "Status page: what to inspect, fix and verify";
 
 pub(super) fn row(rules: &Rules) -> Row {
     let mut panels = Vec::from(numbers(rules).map(|panel| panel.size(4, 4)));
@@ -16,7 +20,7 @@ fn numbers(rules: &Rules) -> [Panel; 6] {
         format!("sum({})", once(&["check"], &family))
     };
     let answered = once(&["check"], &series("netvitals_check_answered", ""));
-    let reporting = once(&["vantage", "node"], &series("netvitals_agent_reporting", ""));
+    let reporting = once(&["vantage", "node"], &on_nodes("netvitals_agent_reporting", ""));
     let silent = rules.rule("NetvitalsAgentMissing", "critical").threshold();
     let failures = rules.rule("NetvitalsDNSSuccessLow", "critical").threshold();
     [
@@ -45,9 +49,9 @@ fn numbers(rules: &Rules) -> [Panel; 6] {
             4,
             "Agents that report",
             "Share of the expected agents that some replica of the cluster role has heard of \
-             late.",
+             late; of several clusters the worst.",
         )
-        .query(&format!("avg({reporting})"), "")
+        .query(&format!("min({})", fold("avg", &[], &reporting)), "")
         .share()
         .colours("red", &[(1.0 - silent, "orange"), (1.0, "green")])
         .empty("no agent is known")
@@ -56,9 +60,9 @@ fn numbers(rules: &Rules) -> [Panel; 6] {
             5,
             "DNS success",
             "Share of the queries for cluster names that succeeded, from pods on the chosen \
-             nodes. From the agents' own counters.",
+             nodes. From the agents' own counters; of several clusters the worst.",
         )
-        .query(&dns_success(&[]), "")
+        .query(&format!("min({})", dns_success(&[])), "")
         .share()
         .colours("red", &[(1.0 - failures, "green")])
         .empty("no queries")
@@ -68,7 +72,13 @@ fn numbers(rules: &Rules) -> [Panel; 6] {
             "Age of the verdict",
             "Since the checks were last asked. A report that is too old is not served.",
         )
-        .query(&format!("time() - max({})", series("netvitals_report_timestamp_seconds", "")), "")
+        .query(
+            &format!(
+                "max(time() - {})",
+                once(&[], &series("netvitals_report_timestamp_seconds", ""))
+            ),
+            "",
+        )
         .unit("s")
         .colours("green", &[(60.0, "orange")])
         .empty("no verdict")
@@ -77,7 +87,7 @@ fn numbers(rules: &Rules) -> [Panel; 6] {
 }
 
 fn causes() -> Panel {
-    let columns = ["layer", "code", "kind", "namespace", "name"];
+    let columns = ["layer", "code", "kind", "namespace", "name", "cluster"];
     Panel::table(
         7,
         "Root cause",
@@ -85,13 +95,14 @@ fn causes() -> Panel {
         &columns,
     )
     .size(14, 6)
-    .query(&once(&columns, &series("netvitals_root_cause", "")), "")
+    .query(&once(&columns[..5], &series("netvitals_root_cause", "")), "")
+    .link(STATUS, PAGE)
     .colours("red", &[])
     .empty("nothing is broken, or there is no verdict")
 }
 
 fn firing() -> Panel {
-    let columns = ["alertname", "severity", "component", "Value"];
+    let columns = ["alertname", "severity", "component", "Value", "cluster"];
     let alerts = series("ALERTS", r#"alertname=~"Netvitals.+", alertstate="firing""#);
     Panel::table(
         11,
@@ -100,7 +111,8 @@ fn firing() -> Panel {
         &columns,
     )
     .size(10, 6)
-    .query(&format!("count by (alertname, severity, component) ({alerts})"), "")
+    .query(&format!("count by (cluster, alertname, severity, component) ({alerts})"), "")
+    .link("Runbook", "https://runbooks.example.com/${__data.fields.alertname}.md")
     .empty("no alert fires, or the rules are not loaded")
 }
 
@@ -118,11 +130,13 @@ fn checks(rules: &Rules) -> Panel {
 fn nodes() -> Panel {
     // By name, because a label `node` that is empty is filled by scrapes without `honorLabels`.
     let found = |severity| {
-        let findings = format!(r#"kind="Node", severity="{severity}""#);
+        let findings = format!(r#"kind="Node", name=~"$node", severity="{severity}""#);
         let findings = series("netvitals_finding", &findings);
-        format!(r#"max by (node) (label_replace({findings}, "node", "$1", "name", "(.+)"))"#)
+        format!(
+            r#"max by (cluster, node) (label_replace({findings}, "node", "$1", "name", "(.+)"))"#
+        )
     };
-    let reporting = once(&["node", "vantage"], &series("netvitals_agent_reporting", ""));
+    let reporting = once(&["node", "vantage"], &on_nodes("netvitals_agent_reporting", ""));
     Panel::states(
         10,
         "Nodes",
@@ -132,7 +146,7 @@ fn nodes() -> Panel {
     .size(12, 8)
     .query(
         &format!(
-            "2 * {} or {} or 3 * (1 - min by (node) ({reporting}))",
+            "2 * {} or {} or 3 * (1 - min by (cluster, node) ({reporting}))",
             found("problem"),
             found("warning")
         ),
@@ -148,7 +162,7 @@ fn nodes() -> Panel {
 }
 
 fn findings() -> Panel {
-    let columns = ["severity", "layer", "check", "code", "kind", "namespace", "name"];
+    let columns = ["severity", "layer", "check", "code", "kind", "namespace", "name", "cluster"];
     Panel::table(
         9,
         "Findings",
@@ -157,6 +171,7 @@ fn findings() -> Panel {
         &columns,
     )
     .size(24, 8)
-    .query(&once(&columns, &series("netvitals_finding", "")), "")
+    .query(&once(&columns[..7], &series("netvitals_finding", "")), "")
+    .link(STATUS, PAGE)
     .empty("nothing is found, or there is no verdict")
 }

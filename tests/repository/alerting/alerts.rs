@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, iter};
 
+use netvitals::check::{self, Severity};
 use netvitals::model::Unknown;
+use promql_parser::label::Matcher;
 
 use super::rules::duration;
 use super::{contract, source};
@@ -29,9 +31,12 @@ fn expressions_say_what_the_program_has() {
 fn queries_of_annotations_say_what_the_program_has() {
     for rule in source::rules().iter() {
         for text in rule.annotations.values() {
-            // `query (printf `…` $labels.cluster)`: the query stands between backquotes.
+            // `query (printf `…` $labels.cluster)`: the query stands between backquotes, and `%q`
+            // or `%[1]q` in it for a label.
             for query in text.split('`').skip(1).step_by(2) {
-                let (faults, _) = contract::read(&query.replace("%q", r#""""#));
+                let query = query.replace("check=%q", r#"check=~".+""#);
+                let query = query.replace("%[1]q", "%q").replace("%q", r#""x""#);
+                let (faults, _) = contract::read(&query);
                 assert!(faults.is_empty(), "{}: {query}: {faults:#?}", rule.alert);
             }
         }
@@ -59,14 +64,26 @@ fn annotations_say_what_why_and_where_to_look() {
     for rule in source::rules().iter() {
         let name = &rule.alert;
         let keys: Vec<&str> = rule.annotations.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["dashboard_url", "description", "runbook_url", "summary"], "{name}");
+        let mut every = vec!["dashboard_url", "description", "runbook_url"];
+        // Of what is down neither a status page nor an open problem can be read.
+        let is_down = name == "NetvitalsDown";
+        every.extend((!is_down).then_some("status_url"));
+        every.push("summary");
+        assert_eq!(keys, every, "{name}");
         let summary = &rule.annotations["summary"];
         assert!(summary.ends_with('.') && !summary.contains("{{"), "{name}: {summary}");
         let description = &rule.annotations["description"];
-        let (_, cause) = description.split_once(" Root cause: ").expect("a root cause");
-        assert!(cause.contains("netvitals_root_cause{cluster=%q}"), "{name}: {cause}");
-        assert!(cause.ends_with("{{ else }}none is named{{ end }}."), "{name}: {cause}");
-        assert!(rule.annotations["runbook_url"].ends_with(&format!("/runbooks/{name}")), "{name}");
+        let names_problem = description.contains(" Open problem to repair first: ");
+        assert_eq!(names_problem, !is_down, "{name}: {description}");
+        // Where the runbook is read, and the page, which may be what is down.
+        let [runbook, page] = ["runbook_url", "status_url"]
+            .map(|url| rule.annotations.get(url).and_then(|url| url.split('/').nth(2)));
+        assert_ne!(runbook, page, "{name}");
+        let file = format!("alerts/runbooks/{name}.md");
+        assert!(fs::exists(&file).unwrap(), "{file}");
+        assert!(rule.annotations["runbook_url"].ends_with(&format!("/{name}.md")), "{name}");
+        let dashboard = &rule.annotations["dashboard_url"];
+        assert!(dashboard.contains("&var-cluster={{ . | urlquery }}"), "{name}: {dashboard}");
     }
 }
 
@@ -133,6 +150,36 @@ fn the_runbook_of_unknown_checks_has_every_reason_and_no_other() {
         rows.collect::<BTreeSet<_>>(),
         reasons.map(Unknown::as_str).collect::<BTreeSet<_>>()
     );
+}
+
+/// Codes that a rule judges by itself, from what their check measures too.
+const JUDGED_HERE: [(&str, &str); 4] = [
+    ("dns_success.low", "NetvitalsDNSSuccessLow"),
+    ("dns_success.node_low", "NetvitalsDNSSuccessLow"),
+    ("dns_success.slow", "NetvitalsDNSLatencyHigh"),
+    ("ip_pools.filling", "NetvitalsIPPoolFilling"),
+];
+
+#[test]
+fn every_problem_and_every_warning_is_read_by_a_rule() {
+    let rules = source::rules();
+    let selectors: Vec<_> =
+        rules.iter().flat_map(|rule| contract::findings(&rule.parsed())).collect();
+    for check in check::ALL {
+        for code in check.codes.iter().filter(|code| code.severity != Severity::Info) {
+            let labels =
+                [("check", check.id), ("code", code.id), ("severity", code.severity.as_str())];
+            let is_read = selectors.iter().any(|by| {
+                let value = |name: &str| labels.iter().find(|it| it.0 == name).map(|it| it.1);
+                let says = |it: &Matcher| value(&it.name).is_none_or(|value| it.is_match(value));
+                // A selector by something else, such as the kind alone, is for no code.
+                by.iter().any(|it| ["check", "code"].contains(&&*it.name)) && by.iter().all(says)
+            });
+            let here = JUDGED_HERE.iter().find(|(known, _)| *known == code.id);
+            let here = here.is_some_and(|(_, alert)| names().contains(*alert));
+            assert!(is_read != here, "{}: read {is_read}, judged here {here}", code.id);
+        }
+    }
 }
 
 /// The part of a promtool test that is read here.
@@ -205,42 +252,7 @@ fn the_threshold_of_a_rule_is_its_first_comparison() {
         ("NetvitalsCoreDNSThrottled", "info", 0.25),
         ("NetvitalsIPPoolFilling", "info", 0.75),
         ("NetvitalsIPPoolFilling", "warning", 0.85),
-        ("NetvitalsPodUnreachable", "critical", 0.05),
     ] {
         assert_eq!(rules.rule(alert, severity).threshold(), threshold, "{alert} {severity}");
-    }
-}
-
-#[test]
-fn the_inhibition_example_names_alerts_and_labels_that_exist() {
-    #[derive(serde::Deserialize)]
-    struct Example {
-        inhibit_rules: Vec<Inhibition>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Inhibition {
-        source_matchers: Vec<String>,
-        target_matchers: Vec<String>,
-        equal: Vec<String>,
-    }
-    let text = fs::read_to_string("alerts/inhibition.yaml").unwrap();
-    let example: Example = serde_saphyr::from_str(&text).unwrap();
-    let rules = source::rules();
-    let mut labels: BTreeSet<&str> = ["alertname", "cluster"].into();
-    for rule in rules.iter() {
-        labels.extend(rule.labels.keys().map(String::as_str));
-        let kept = rule.expr.split("by (").skip(1).filter_map(|rest| rest.split(')').next());
-        labels.extend(kept.flat_map(|kept| kept.split(", ")));
-    }
-    for Inhibition { source_matchers, target_matchers, equal } in &example.inhibit_rules {
-        for matcher in source_matchers.iter().chain(target_matchers) {
-            let named = matcher.split(|it: char| !it.is_ascii_alphanumeric());
-            for word in named.filter(|word| word.len() > 9 && word.starts_with("Netvitals")) {
-                assert!(names().contains(word), "{word} is no alert");
-            }
-        }
-        for label in equal {
-            assert!(labels.contains(label.as_str()), "no alert has the label {label}");
-        }
     }
 }

@@ -2,12 +2,14 @@
 //! nothing that two replicas of the cluster role would say twice.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use netvitals::family::{Desc, Type};
 use netvitals::model::Vantage;
 use netvitals::{check, report, role};
 use promql_parser::label::{MatchOp, Matcher, Matchers};
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, parse};
+use promql_parser::util::{ExprVisitor, walk_expr};
 
 use super::pending::{CODES, FAMILIES};
 
@@ -19,7 +21,7 @@ const CLASHING: [&str; 4] = ["namespace", "node", "pod", "service"];
 
 /// Series that are not ours.
 const FOREIGN: [(&str, &[&str]); 2] = [
-    ("up", &["namespace", "pod"]),
+    ("up", &["namespace", "node", "pod"]),
     ("ALERTS", &["alertname", "alertstate", "severity", "component", "role"]),
 ];
 
@@ -34,6 +36,25 @@ pub(crate) fn families() -> impl Iterator<Item = &'static Desc> {
 /// Returns every code of a finding that the program has.
 pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
     check::ALL.iter().flat_map(|check| check.codes).map(|code| code.id)
+}
+
+/// Returns the matchers of each selector of findings in `expr`.
+pub(crate) fn findings(expr: &Expr) -> Vec<Vec<Matcher>> {
+    struct Findings(Vec<Vec<Matcher>>);
+    impl ExprVisitor for Findings {
+        type Error = Infallible;
+        fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
+            if let Expr::VectorSelector(it) = expr
+                && it.name.as_deref() == Some("netvitals_finding")
+            {
+                self.0.push(it.matchers.matchers.clone());
+            }
+            Ok(true)
+        }
+    }
+    let mut findings = Findings(Vec::new());
+    let Ok(_) = walk_expr(&mut findings, expr);
+    findings.0
 }
 
 /// Returns what is wrong with `expr`, and the families that it reads.
@@ -143,7 +164,8 @@ impl Reader {
                 _ => String::new(),
             };
             let (to, from) = (text(1), text(3));
-            if !labels.contains_key(from.trim_start_matches("exported_")) {
+            // From no label, which sets one.
+            if !from.is_empty() && !labels.contains_key(from.trim_start_matches("exported_")) {
                 self.fault(format!("label_replace from {from}, which nothing in it has"));
             }
             labels.insert(to, true);

@@ -3,6 +3,7 @@
 mod alerts;
 mod contract;
 mod dashboard;
+mod inhibition;
 mod pending;
 mod rendered;
 

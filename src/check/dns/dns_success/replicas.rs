@@ -9,16 +9,16 @@ use crate::check::{Finding, Output};
 use crate::family::Family;
 use crate::model::{DnsPath, DnsQuery, Fact, Object, Pod, Replica, Window};
 
-pub(super) static OBSERVERS: Family<2> = Family::gauge(
+pub(super) static OBSERVERS: Family<3> = Family::gauge(
     "netvitals_dns_replica_observers",
     "Agents that ask a replica directly, without those for which every replica fails.",
-    ["node", "pod"],
+    ["namespace", "node", "pod"],
 );
 
-pub(super) static FAILING: Family<2> = Family::gauge(
+pub(super) static FAILING: Family<3> = Family::gauge(
     "netvitals_dns_replica_failing_observers",
     "Agents of which more than a tenth of the queries to a replica fail.",
-    ["node", "pod"],
+    ["namespace", "node", "pod"],
 );
 
 /// Fewer queries than this say nothing of a replica, which has many observers.
@@ -49,7 +49,7 @@ pub(super) fn judge(said: &[Queries<'_>], out: &mut Output) {
         }
     }
     for (replica, Asked { observers, sum }) in replicas {
-        let labels = [&*replica.node, &*replica.pod.name];
+        let labels = [&*replica.pod.namespace, &*replica.node, &*replica.pod.name];
         out.sample(&OBSERVERS, labels, observers.all as f64);
         out.sample(&FAILING, labels, observers.failing as f64);
         if observers.agree() {

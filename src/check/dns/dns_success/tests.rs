@@ -109,10 +109,10 @@ fn a_replica_that_drops_most_queries_is_named_and_the_other_is_not() {
     assert_eq!(
         answer.samples[..4],
         [
-            "netvitals_dns_replica_failing_observers{a,dns-1} 3",
-            "netvitals_dns_replica_failing_observers{b,dns-2} 0",
-            "netvitals_dns_replica_observers{a,dns-1} 3",
-            "netvitals_dns_replica_observers{b,dns-2} 3"
+            "netvitals_dns_replica_failing_observers{kube-system,a,dns-1} 3",
+            "netvitals_dns_replica_failing_observers{kube-system,b,dns-2} 0",
+            "netvitals_dns_replica_observers{kube-system,a,dns-1} 3",
+            "netvitals_dns_replica_observers{kube-system,b,dns-2} 3"
         ]
     );
 }
@@ -130,11 +130,11 @@ fn replicas_are_not_to_blame_when_all_of_them_fail_from_a_node() {
     let one = ask(&cluster().hears("a", rows(30)).hears("b", rows(0)));
     assert_eq!(one.findings.len(), 1);
     assert!(one.findings[0].starts_with("dns_success.node_low Node a"), "{:?}", one.findings);
-    assert_eq!(one.samples[2], "netvitals_dns_replica_observers{a,dns-1} 1");
+    assert_eq!(one.samples[2], "netvitals_dns_replica_observers{kube-system,a,dns-1} 1");
     let all = ask(&all_say(&rows(9)));
     assert_eq!(all.findings.len(), 1);
     assert!(all.findings[0].starts_with("dns_success.low"), "{:?}", all.findings);
-    assert_eq!(all.samples[2], "netvitals_dns_replica_observers{a,dns-1} 0");
+    assert_eq!(all.samples[2], "netvitals_dns_replica_observers{kube-system,a,dns-1} 0");
 }
 
 #[test]
