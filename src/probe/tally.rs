@@ -3,6 +3,8 @@
 //! A combination of labels begins at 0 when a plan first schedules it, and stays: what a plan
 //! no longer has is not counted any further, but a counter that went away would be a reset.
 
+mod starting;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
+use self::starting::Starting;
 use super::{Probe, dns, icmp};
 use crate::family::{Desc, Family, Rows};
 use crate::model::{Agent, DnsPath, DnsQuery, Failure, ProbeKind, Protocol, Target};
@@ -29,7 +32,7 @@ pub static FAMILIES: &[Desc] = &[
 
 static QUERIES: Family<5> = Family::counter(
     "netvitals_dns_queries_total",
-    "DNS queries that ended.",
+    "DNS queries that ended; path starting is what failed before an agent's first answer.",
     ["node", "vantage", "path", "query", "protocol"],
 );
 
@@ -148,6 +151,8 @@ pub struct Counts {
     failures: Vec<(Failure, Counter)>,
     /// Shared by both protocols of DNS; absent where times say nothing.
     times: Option<Arc<Times>>,
+    /// Of the headline: what fails while the node is being set up.
+    starting: Option<Starting>,
 }
 
 #[derive(Debug)]
@@ -180,12 +185,23 @@ impl Times {
 
 impl Counts {
     fn new(failures: impl Iterator<Item = Failure>, times: Option<Arc<Times>>) -> Arc<Self> {
+        Self::starting(failures, times, None)
+    }
+
+    fn starting(
+        failures: impl Iterator<Item = Failure>,
+        times: Option<Arc<Times>>,
+        starting: Option<Starting>,
+    ) -> Arc<Self> {
         let failures = failures.map(|failure| (failure, Counter::default())).collect();
-        Arc::new(Self { attempts: Counter::default(), failures, times })
+        Arc::new(Self { attempts: Counter::default(), failures, times, starting })
     }
 
     /// Counts one attempt.
     pub fn count(&self, outcome: Result<Duration, Failure>) {
+        if let Some(starting) = self.starting.as_ref().filter(|it| it.takes(&outcome)) {
+            return starting.counts.count(outcome);
+        }
         // First here and last in `rows`, so that no scrape sees a failure without its attempt.
         self.attempts.inc();
         match (outcome, &self.times) {
@@ -236,7 +252,11 @@ impl Tally {
                         timed(path, query).then(|| Arc::new(Times::new(&QUERY_DURATION.desc())))
                     }
                 };
-                let counts = Counts::new(dns::failures(query, protocol), times);
+                let failures = || dns::failures(query, protocol);
+                let is_headline = (path, query, protocol)
+                    == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
+                let apart = || Starting::new(Counts::new(failures(), None));
+                let counts = Counts::starting(failures(), times, is_headline.then(apart));
                 dns.insert((path, query, protocol), counts.clone());
                 counts
             }
@@ -275,16 +295,19 @@ impl Tally {
             &*self.dns.read().unwrap_or_else(PoisonError::into_inner)
         {
             let (path, query, protocol) = (path.as_str(), query.as_str(), protocol.as_str());
-            for (failure, count) in &counts.failures {
-                let labels = [node, vantage, path, query, protocol, failure.as_str()];
-                rows.push(&QUERY_FAILURES, labels, count.get() as f64);
+            let apart = counts.starting.iter().map(|it| (Starting::PATH, &*it.counts));
+            for (path, counts) in [(path, &**counts)].into_iter().chain(apart) {
+                for (failure, count) in &counts.failures {
+                    let labels = [node, vantage, path, query, protocol, failure.as_str()];
+                    rows.push(&QUERY_FAILURES, labels, count.get() as f64);
+                }
+                let labels = [node, vantage, path, query, protocol];
+                rows.push(&QUERIES, labels, counts.attempts.get() as f64);
             }
             if let Some(times) = &counts.times {
                 let (buckets, sum) = times.read();
                 rows.push_histogram(&QUERY_DURATION, [node, vantage, path, query], buckets, sum);
             }
-            let labels = [node, vantage, path, query, protocol];
-            rows.push(&QUERIES, labels, counts.attempts.get() as f64);
         }
         for ((probe, target), counts) in
             &*self.probes.read().unwrap_or_else(PoisonError::into_inner)
@@ -306,88 +329,4 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Vantage;
-    use crate::page::{Format, write};
-    use crate::probe::tcp;
-
-    fn tally() -> Tally {
-        Tally::new(Agent { node: "n1".into(), vantage: Vantage::Pod })
-    }
-
-    fn page(tally: &Tally) -> String {
-        write(&[&tally.rows()], Format::Text).replace(r#"node="n1",vantage="pod","#, "")
-    }
-
-    fn has(page: &str, lines: &[&str]) {
-        for line in lines {
-            assert!(page.lines().any(|it| it == *line), "{line}\nis not in\n{page}");
-        }
-    }
-
-    #[test]
-    fn planned_combinations_start_at_zero_and_others_do_not_exist() {
-        let tally = tally();
-        tally.planned(Kind::Probe(&tcp::PROBE, Target::Api));
-        tally.planned(Kind::Dns(DnsPath::Service, DnsQuery::Cluster, Protocol::Tcp));
-        let page = page(&tally);
-        for failure in tcp::PROBE.failures {
-            let labels = format!(r#"{{probe="tcp",target="api",reason="{}"}}"#, failure.as_str());
-            assert!(page.contains(&format!("netvitals_probe_failures_total{labels} 0")), "{page}");
-        }
-        has(
-            &page,
-            &[
-                r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 0"#,
-                r#"netvitals_dns_queries_total{path="service",query="cluster",protocol="tcp"} 0"#,
-                r#"netvitals_dns_query_failures_total{path="service",query="cluster",protocol="tcp",reason="reset"} 0"#,
-                r#"netvitals_dns_query_duration_seconds_bucket{path="service",query="cluster",le="0.25"} 0"#,
-                r#"netvitals_probe_skipped_total{reason="denied"} 0"#,
-                r#"netvitals_probe_supported{probe="icmp"} 0"#,
-            ],
-        );
-        assert!(!page.contains("peer_pod") && !page.contains("replica"));
-    }
-
-    #[test]
-    fn an_attempt_is_counted_once_and_again_when_it_is_planned_anew() {
-        let tally = tally();
-        let api = || tally.planned(Kind::Probe(&tcp::PROBE, Target::Api));
-        api().count(Ok(Duration::from_millis(5)));
-        api().count(Err(Failure::Refused));
-        // A reason that this probe does not know.
-        api().count(Err(Failure::Nxdomain));
-        tally.skip(Skip::Local);
-        has(
-            &page(&tally),
-            &[
-                r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 3"#,
-                r#"netvitals_probe_failures_total{probe="tcp",target="api",reason="refused"} 1"#,
-                r#"netvitals_probe_failures_total{probe="tcp",target="api",reason="other"} 1"#,
-                r#"netvitals_probe_skipped_total{reason="local"} 1"#,
-                r#"netvitals_probe_duration_seconds_bucket{probe="tcp",target="api",le="0.001"} 0"#,
-                r#"netvitals_probe_duration_seconds_bucket{probe="tcp",target="api",le="0.005"} 1"#,
-                r#"netvitals_probe_duration_seconds_count{probe="tcp",target="api"} 1"#,
-            ],
-        );
-    }
-
-    #[test]
-    fn both_protocols_of_a_question_share_their_times() {
-        let tally = tally();
-        let plan =
-            |protocol| tally.planned(Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, protocol));
-        plan(Protocol::Udp).count(Ok(Duration::from_millis(300)));
-        plan(Protocol::Tcp).count(Ok(Duration::from_millis(200)));
-        let labels = r#"path="resolver",query="cluster""#;
-        has(
-            &page(&tally),
-            &[
-                &format!("netvitals_dns_query_duration_seconds_bucket{{{labels},le=\"0.25\"}} 1"),
-                &format!("netvitals_dns_query_duration_seconds_count{{{labels}}} 2"),
-                &format!("netvitals_dns_queries_total{{{labels},protocol=\"udp\"}} 1"),
-            ],
-        );
-    }
-}
+mod tests;
