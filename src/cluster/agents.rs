@@ -244,7 +244,7 @@ impl<'a> Nodes<'a> {
     /// Looks at every node.
     pub fn of(cluster: &'a Cluster) -> Self {
         let nodes = cluster.last_known::<Node>().into_iter().flat_map(|nodes| nodes.iter());
-        let unsettled = nodes.filter(|(_, node)| !cluster.is_settled(node));
+        let unsettled = nodes.filter(|(key, node)| !cluster.is_settled(&key.name, node));
         let existing = cluster.read::<Node>().ok();
         Self {
             unsettled: unsettled.map(|(key, _)| &key.name).collect(),

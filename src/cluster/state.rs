@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::{Clock, Event, Freshness, STALE_AFTER, Settings, Table};
-use crate::model::{Agent, Fact, Key, Kind, Node, Observation, Unanswered, Unknown};
+use crate::model::{Agent, Fact, Key, Kind, Name, Node, Observation, Pod, Unanswered, Unknown};
 
 /// Agents of which none has answered for this long are down.
 const AGENTS_DOWN_AFTER: Duration = Duration::from_secs(75);
@@ -164,13 +164,25 @@ impl Cluster {
         self.followers.iter().find_map(|it| (&**it as &dyn Any).downcast_ref())
     }
 
-    /// Whether what happens on a node counts: it is neither young nor being taken away.
+    /// Whether what happens on a node counts: it is neither young nor being taken away, nor
+    /// cordoned and drained, as for a reboot that is planned.
     ///
     /// The date is the API's. Where it lies far ahead, one of the two clocks is wrong, and no node
     /// is young for it: else none would be judged.
-    pub fn is_settled(&self, node: &Node) -> bool {
+    pub fn is_settled(&self, name: &Name, node: &Node) -> bool {
         let is_young = |created| self.now.unix.abs_diff(created) < self.settings.young_node;
-        !node.is_leaving() && !node.created.is_some_and(is_young)
+        let is_away = node.is_leaving() || (node.cordoned && self.is_drained(name));
+        !is_away && !node.created.is_some_and(is_young)
+    }
+
+    /// Whether a node has only pods that stay when it is drained: those of DaemonSets, and of files
+    /// of its kubelet's.
+    fn is_drained(&self, node: &Name) -> bool {
+        let stays = |pod: &Pod| pod.ended || pod.daemon_set.is_some() || pod.config_hash.is_some();
+        self.last_known::<Pod>().is_some_and(|pods| {
+            let mut on_it = pods.iter().filter(|(_, pod)| pod.node.as_ref() == Some(node));
+            on_it.all(|(_, pod)| stays(pod))
+        })
     }
 
     /// Returns what each agent said last, unless that was too long ago; not for judging: what can

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::table::{MOST, MOST_NAMED};
 use super::*;
-use crate::model::{Key, Node, Service, Unanswered, Unknown};
+use crate::model::{Key, Node, Pod, Service, Unanswered, Unknown};
 
 const CART: &str = "cart";
 
@@ -116,6 +116,33 @@ fn a_date_that_is_far_off_makes_no_node_young() {
         (Duration::MAX, true),
     ] {
         let node = Node { created: Some(created), ..Node::default() };
-        assert_eq!(cluster.is_settled(&node), settled, "{created:?}");
+        assert_eq!(cluster.is_settled(&"n1".into(), &node), settled, "{created:?}");
     }
+}
+
+#[test]
+fn a_cordoned_node_counts_until_it_is_drained() {
+    let node = Node { cordoned: true, ..Node::default() };
+    let settled = |on_it: Option<Pod>, elsewhere: Option<Pod>| {
+        let mut cluster = Cluster::default();
+        cluster.apply(Event::<Pod>::Begin);
+        for (name, host, pod) in [("here", "n1", on_it), ("there", "n2", elsewhere)] {
+            let pod = pod.map(|pod| Pod { node: Some(host.into()), ..pod });
+            if let Some(pod) = pod {
+                cluster.apply(Event::Put(Key::new("shop", name), pod));
+            }
+        }
+        cluster.apply(Event::<Pod>::Done);
+        cluster.is_settled(&"n1".into(), &node)
+    };
+    let pod = Pod::default;
+    let daemon = Pod { daemon_set: Some("cni".into()), ..pod() };
+    let of_a_file = Pod { config_hash: Some(Box::default()), ..pod() };
+    let ended = Pod { ended: true, ..pod() };
+    assert!(settled(Some(pod()), None), "a workload would suffer");
+    for stays in [daemon, of_a_file, ended] {
+        assert!(!settled(Some(stays), Some(pod())), "what is left is no workload");
+    }
+    assert!(!settled(None, Some(pod())));
+    assert!(Cluster::default().is_settled(&"n1".into(), &node), "nobody knows of its pods");
 }

@@ -87,8 +87,8 @@ impl Book {
     fn of(cluster: &Cluster) -> Self {
         let nodes = cluster.last_known::<Node>();
         let is_target = |node: &Name| {
-            let node = nodes.and_then(|all| all.get(&Key::new("", node.clone())));
-            node.is_none_or(|node| node.runs_agents() && cluster.is_settled(node))
+            let fact = nodes.and_then(|all| all.get(&Key::new("", node.clone())));
+            fact.is_none_or(|fact| fact.runs_agents() && cluster.is_settled(node, fact))
         };
         let system = cluster.last_known::<Namespace>();
         let system = system.and_then(|all| all.get(&Key::new("", SYSTEM)));

@@ -89,7 +89,7 @@ fn expected(cluster: &Cluster) -> Result<BTreeSet<Agent>, Unanswered> {
         .collect();
     let mut expected = BTreeSet::new();
     for (Key { name, .. }, node) in nodes.iter() {
-        if node.runs_agents() && cluster.is_settled(node) {
+        if node.runs_agents() && cluster.is_settled(name, node) {
             let agent = |vantage: &Vantage| Agent { node: name.clone(), vantage: *vantage };
             expected.extend(vantages.iter().map(agent));
         }

@@ -194,7 +194,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let mut any = false;
     for (Key { name, .. }, node) in nodes.iter().filter(|(_, node)| !node.is_virtual()) {
         any = true;
-        let settled = cluster.is_settled(node);
+        let settled = cluster.is_settled(name, node);
         let state = if settled { State::of(node) } else { State::LeftOut };
         *states.entry(state).or_default() += 1;
         if let Some(ready) = state.is_ready() {

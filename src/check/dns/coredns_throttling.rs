@@ -126,7 +126,7 @@ fn pods<'a>(
     let nodes = cluster.last_known::<Node>();
     let hosts = |it: &&Replica| {
         let node = nodes.and_then(|nodes| nodes.get(&Key::new("", it.node.clone())));
-        node.is_none_or(|node| node.runs_agents() && cluster.is_settled(node))
+        node.is_none_or(|node| node.runs_agents() && cluster.is_settled(&it.node, node))
     };
     let speaking = Vantage::ALL.into_iter().flat_map(|vantage| agents.speaking(vantage));
     let asked = speaking.flat_map(|(_, observation)| replicas(observation));
