@@ -125,12 +125,17 @@ fn of_nodes() -> [Alert; 3] {
     ]
 }
 
-fn services() -> [Alert; 3] {
-    let unreachable = found(r#"code="service_reachability.unreachable""#);
+/// netvitals' own Services, as its chart names them.
+const OWN: &str = ".*netvitals.*";
+
+fn services() -> [Alert; 4] {
+    let unreachable = |name: &str| {
+        found(&format!(r#"code="service_reachability.unreachable", name{name}"{OWN}""#))
+    };
     let agents = count(&once(&["node"], r#"netvitals_agent_reporting{vantage="pod"}"#));
     [
         Alert {
-            expr: once(&["kind", "namespace", "name"], &unreachable) + " == 1",
+            expr: once(&["kind", "namespace", "name"], &unreachable("!~")) + " == 1",
             pending: "1m",
             keep: "2m",
             summary: "A Service does not answer although its endpoints do.",
@@ -140,6 +145,20 @@ fn services() -> [Alert; 3] {
             next: "kubectl -n {{ $labels.namespace }} describe service {{ $labels.name }}",
             panel: 63,
             ..critical("ServiceUnreachable")
+        },
+        Alert {
+            why: "No workload uses it; where others fail too, they are told above.",
+            expr: once(&["kind", "namespace", "name"], &unreachable("=~")) + " == 1",
+            pending: "1m",
+            keep: "2m",
+            role: "own",
+            summary: "netvitals' own Service does not answer although its endpoints do.",
+            says: "{{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }} of netvitals itself does not answer \
+                   most nodes at its ClusterIP, while its endpoints answer directly. Others may be next."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe service {{ $labels.name }}",
+            panel: 63,
+            ..warning("ServiceUnreachable")
         },
         Alert {
             expr: many(&broken("service_reachability"), &agents),
