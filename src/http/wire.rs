@@ -72,6 +72,35 @@ pub fn read<T: Spoken>(json: &[u8]) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{
+        Answers, Captured, Cpu, Dns, DnsPlan, DnsRow, ExpectedPlan, PodPlan, Reached, Replica,
+        ServicePlan, Window,
+    };
+
+    #[test]
+    fn keys_are_written_as_those_of_the_report() {
+        let values = [
+            serde_json::to_value(Answers::default()),
+            serde_json::to_value(Captured::default()),
+            serde_json::to_value(Cpu::default()),
+            serde_json::to_value(Dns::default()),
+            serde_json::to_value(DnsPlan::default()),
+            serde_json::to_value(DnsRow::default()),
+            serde_json::to_value(ExpectedPlan::default()),
+            serde_json::to_value(Observation::default()),
+            serde_json::to_value(Plan::default()),
+            serde_json::to_value(PodPlan::default()),
+            serde_json::to_value(Reached::default()),
+            serde_json::to_value(Replica::default()),
+            serde_json::to_value(ServicePlan::default()),
+            serde_json::to_value(Window::default()),
+        ];
+        for value in values.map(Result::unwrap) {
+            let keys = value.as_object().unwrap().keys();
+            let snakes: Vec<_> = keys.filter(|key| key.contains('_')).collect();
+            assert_eq!(snakes, [""; 0], "{value}");
+        }
+    }
 
     #[test]
     fn what_is_written_is_read_and_nothing_else_is() {

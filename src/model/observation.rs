@@ -55,7 +55,7 @@ impl Vantage {
 
 /// One reply of an agent.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Observation {
     /// Who says it; believed only of an agent that was named by its URL.
     pub agent: Option<Agent>,
@@ -76,7 +76,7 @@ pub struct Observation {
 
 /// The agent's queries.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Dns {
     /// The DNS Service, as the plan named it.
     pub service: Option<Key>,
@@ -88,7 +88,7 @@ pub struct Dns {
 
 /// The queries of one kind to one server.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct DnsRow {
     /// Which server.
     pub path: DnsPath,
@@ -104,7 +104,7 @@ pub struct DnsRow {
 
 /// A pod that answers DNS.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Replica {
     /// The pod.
     pub pod: Key,
@@ -114,7 +114,7 @@ pub struct Replica {
 
 /// What one replica says of one Service.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Answers {
     /// Which replica.
     pub replica: Replica,
@@ -203,7 +203,7 @@ impl DnsQuery {
 
 /// Attempts to reach one thing. Which fields are there follows from the target.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Reached {
     /// What kind of thing.
     pub target: Target,
@@ -289,7 +289,7 @@ impl ProbeKind {
 
 /// Attempts over a length of time; no counter, so that a restart changes nothing.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Window {
     /// The time that the counts are of.
     pub length: Duration,
@@ -343,7 +343,7 @@ impl Window {
 /// What the kernel counted of a pod's CPU time, at the level of the pod: containers count the
 /// same throttling once more, and begin anew with each restart.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Cpu {
     /// The pod, as the plan named it.
     pub pod: Key,
@@ -362,7 +362,7 @@ pub struct Cpu {
 /// Whether somebody answers for targets that surely do not: then no other result is worth
 /// anything.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Captured {
     /// A port that is surely closed accepted a connection.
     pub tcp: bool,

@@ -11,7 +11,7 @@ use super::{Key, Name, Replica, Uid};
 
 /// The plan of one agent.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Plan {
     /// The cluster's DNS; absent while its Service is not known.
     pub dns: Option<DnsPlan>,
@@ -27,7 +27,7 @@ pub struct Plan {
 
 /// The cluster's DNS.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct DnsPlan {
     /// The Service.
     pub service: Key,
@@ -50,7 +50,7 @@ pub struct ReplicaPlan {
 
 /// A Service that every replica has to know.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct ExpectedPlan {
     /// The Service.
     pub service: Key,
@@ -71,7 +71,7 @@ pub struct NodeTarget {
 
 /// A Service, and what is behind it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct ServicePlan {
     /// The Service.
     pub service: Key,
@@ -94,7 +94,7 @@ pub struct EndpointPlan {
 
 /// A pod on the agent's own node.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct PodPlan {
     /// Which one.
     pub pod: Key,
