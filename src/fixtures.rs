@@ -9,18 +9,22 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::check::{Check, Output};
-use crate::cluster::{Apply, Clock, Cluster, Event};
+use crate::cluster::{Apply, Change, Clock, Cluster, Event};
 use crate::family::Value;
 use crate::model::{
-    Agent, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Fact, Failure, Key, Namespace,
-    NetworkPolicy, Node, Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown,
-    Vantage, Window,
+    Agent, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Fact, Failure, Key,
+    Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown, Vantage, Window,
 };
+use crate::watch::{self, Watch};
 
-/// Returns a cluster whose kinds are all listed and empty.
+/// Returns a cluster whose kinds are all listed and empty, without those that it may lack.
 pub(crate) fn cluster() -> Cluster {
-    let cluster = Cluster::default().listed::<Service>().listed::<Pod>().listed::<EndpointSlice>();
-    cluster.listed::<Node>().listed::<Namespace>().listed::<NetworkPolicy>()
+    let mut cluster = Cluster::default();
+    for change in watch::ALL.iter().flat_map(Watch::nothing) {
+        let Change::Watched(event) = change else { unreachable!("a watch says nothing else") };
+        event.apply(&mut cluster);
+    }
+    cluster
 }
 
 /// Builders: every pod is labelled `app=<its name up to the last dash>` and has one address.
@@ -30,12 +34,8 @@ impl Cluster {
         self
     }
 
-    fn listed<T: Fact>(self) -> Self {
-        self.with(Event::<T>::Begin).with(Event::<T>::Done)
-    }
-
     pub(crate) fn unlisted<T: Fact>(self) -> Self {
-        self.with(Event::<T>::Barred(Unknown::NotListed(T::KIND.name).into()))
+        self.with(Event::<T>::Unavailable(Unknown::NotListed(T::KIND.label)))
     }
 
     pub(crate) fn undecoded<T: Fact>(self, object: &str) -> Self {

@@ -120,6 +120,9 @@ mod tests {
         changes.extend([
             tick(1),
             tick(61),
+            Event::<Service>::Alive.into(),
+            Event::<EndpointSlice>::Alive.into(),
+            Event::<Node>::Alive.into(),
             Event::<Pod>::Gone(Key::new("shop", "cart-1")).into(),
             tick(62),
         ]);
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn a_slow_report_is_followed_by_a_long_pause() {
         let slow = |seconds| Change::Tick { now: at(seconds), spent: Duration::from_millis(400) };
-        let change = || Event::<Pod>::Proved.into();
+        let change = || Event::<Pod>::Alive.into();
         let moments = fold([slow(0), change(), slow(1), slow(3), slow(4)]);
         assert_eq!(moments.iter().map(|report| report.at).collect::<Vec<_>>(), [at(0), at(4)]);
     }

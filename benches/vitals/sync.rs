@@ -143,7 +143,7 @@ fn fold(mut inbox: Receiver<Change>, progress: &Progress) {
             progress.changes.fetch_add(1, Ordering::Relaxed);
         } else {
             let is_listed = owner.cluster().read::<Pod>().is_ok();
-            let objects = owner.cluster().freshness(Pod::KIND).objects;
+            let objects = owner.cluster().freshness(Pod::KIND).objects.unwrap_or_default();
             progress.pods.store(if is_listed { objects } else { 0 }, Ordering::Relaxed);
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::{Clock, Cluster, Event};
+use super::{Clock, Cluster, Event, Folded};
 use crate::model::{Agent, Fact, Observation};
 
 /// One input of [`Owner::step`](crate::owner::Owner::step).
@@ -37,6 +37,23 @@ pub trait Apply: Debug + Send {
 impl<T: Fact> Apply for Event<T> {
     fn apply(self: Box<Self>, cluster: &mut Cluster) {
         cluster.apply(*self);
+    }
+}
+
+/// An [`Event`] of a kind of which no object is kept.
+#[derive(Debug)]
+struct Folding<T>(Event<T>);
+
+impl<T: Folded> Apply for Folding<T> {
+    fn apply(self: Box<Self>, cluster: &mut Cluster) {
+        cluster.fold(self.0);
+    }
+}
+
+impl Change {
+    /// Returns the change that an event of a folded kind is.
+    pub fn folded<T: Folded>(event: Event<T>) -> Self {
+        Self::Watched(Box::new(Folding(event)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a watch says of its kind.
 
-use crate::model::{Key, Unanswered};
+use crate::model::{Key, Unknown};
 
 /// What a watch says of its kind.
 #[derive(Debug)]
@@ -16,7 +16,9 @@ pub enum Event<T> {
     /// The list is complete.
     Done,
     /// The source is alive and has nothing new.
-    Proved,
-    /// The source cannot be read: forbidden, or no such kind.
-    Barred(Unanswered),
+    Alive,
+    /// The source cannot be read, until a list ends.
+    Unavailable(Unknown),
+    /// The cluster has no such kind.
+    Absent,
 }

@@ -29,7 +29,7 @@ impl Cluster {
 
     /// Whether an object is there, as far as its kind was ever listed.
     fn has<T: Fact>(&self, key: &Key) -> bool {
-        self.last_known::<T>().is_none_or(|table| !table.has_answered() || table.knows(key))
+        self.last_known::<T>().is_none_or(|table| !table.life().has_answered() || table.knows(key))
     }
 }
 

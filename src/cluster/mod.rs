@@ -1,7 +1,7 @@
 //! What holds the facts and follows them: all that is known of a cluster at one moment.
 //!
-//! From the ground up: `clock`, `event` and `table` know one kind each; `state` is all of them,
-//! and brings every change of an object to those that follow it; `endpoints` is one of these;
+//! From the ground up: `clock`, `event`, `life`, `table` and `fold` know one kind each; `state` is all
+//! of them, and brings every change of an object to those that follow it; `endpoints` is one of these;
 //! `followers` lists them; `agents` says which agents can be believed, `known` what they may
 //! speak of. Without I/O; time comes in as a value.
 
@@ -10,8 +10,10 @@ mod change;
 mod clock;
 pub mod endpoints;
 mod event;
+mod fold;
 mod followers;
 mod known;
+mod life;
 mod settings;
 mod state;
 mod table;
@@ -21,6 +23,8 @@ mod tests;
 pub use change::{Apply, Change};
 pub use clock::Clock;
 pub use event::Event;
+pub use fold::Folded;
+pub use life::{Freshness, STALE_AFTER};
 pub use settings::Settings;
 pub use state::{Cluster, Follower, Observed, Step};
-pub use table::{Freshness, STALE_AFTER, Table};
+pub use table::Table;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::fold::{Fold, Folded};
+use super::life::Life;
 use super::{Clock, Event, Freshness, STALE_AFTER, Settings, Table};
 use crate::model::{Agent, Fact, Key, Kind, Name, Node, Observation, Pod, Unanswered, Unknown};
 
@@ -76,11 +78,14 @@ pub struct Observed {
     pub observation: Observation,
 }
 
-/// A table whose kind is not spelled out.
+/// A table or a memory whose kind is not spelled out.
 trait Source: Any + Debug + Send {
     fn freshness(&self, now: Clock) -> Freshness;
 
-    fn has_answered(&self) -> bool;
+    fn life(&self) -> &Life;
+
+    #[cfg(test)]
+    fn prove(&mut self, now: Clock);
 }
 
 impl<T: Fact> Source for Table<T> {
@@ -88,8 +93,28 @@ impl<T: Fact> Source for Table<T> {
         self.freshness(now)
     }
 
-    fn has_answered(&self) -> bool {
-        self.has_answered()
+    fn life(&self) -> &Life {
+        self.life()
+    }
+
+    #[cfg(test)]
+    fn prove(&mut self, now: Clock) {
+        self.apply(Event::Alive, now, &mut |_, _, _| {});
+    }
+}
+
+impl<T: Folded> Source for Fold<T> {
+    fn freshness(&self, now: Clock) -> Freshness {
+        self.freshness(now)
+    }
+
+    fn life(&self) -> &Life {
+        self.life()
+    }
+
+    #[cfg(test)]
+    fn prove(&mut self, now: Clock) {
+        self.apply(Event::Alive, now);
     }
 }
 
@@ -125,7 +150,7 @@ impl Cluster {
     pub fn read<T: Fact>(&self) -> Result<&Table<T>, Unanswered> {
         match self.table::<T>() {
             Some(table) => table.answer(self.now),
-            None => Err(Unknown::NotListed(T::KIND.name).into()),
+            None => Err(Unknown::NotListed(T::KIND.label).into()),
         }
     }
 
@@ -136,9 +161,31 @@ impl Cluster {
         self.table()
     }
 
+    /// Returns what is remembered of a kind of which no object is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn remember<T: Folded>(&self) -> Result<&T::Memory, Unanswered> {
+        match self.source::<Fold<T>>(T::KIND) {
+            Some(fold) => fold.answer(self.now),
+            None => Err(Unknown::NotListed(T::KIND.label).into()),
+        }
+    }
+
     fn table<T: Fact>(&self) -> Option<&Table<T>> {
-        let source: &dyn Any = &**self.tables.get(T::KIND)?;
+        self.source(T::KIND)
+    }
+
+    fn source<S: Source>(&self, kind: &Kind) -> Option<&S> {
+        let source: &dyn Any = &**self.tables.get(kind)?;
         source.downcast_ref()
+    }
+
+    /// Whether the cluster has a kind, as far as is known: one that it may lack has to be found.
+    pub fn has_kind(&self, kind: &Kind) -> bool {
+        let found = self.tables.get(kind).is_some_and(|source| !source.life().is_absent());
+        found || !kind.optional
     }
 
     /// Returns whether a kind's source can be believed.
@@ -149,13 +196,13 @@ impl Cluster {
     /// Whether a kind was ever listed, or the API has said why it cannot be; what is last known of
     /// it means nothing before.
     pub fn has_answered(&self, kind: &Kind) -> bool {
-        self.tables.get(kind).is_some_and(|source| source.has_answered())
+        self.tables.get(kind).is_some_and(|source| source.life().has_answered())
     }
 
     /// Returns whether the agents, taken together, can be believed.
     pub fn freshness_of_agents(&self) -> Freshness {
         let up = self.heard.is_some_and(|heard| self.now.since(heard) < AGENTS_DOWN_AFTER);
-        Freshness { up, proved: self.heard, objects: self.agents.len() }
+        Freshness { up, proved: self.heard, objects: Some(self.agents.len()) }
     }
 
     /// Returns one of those that follow single objects; absent where it is not in the list, and
@@ -197,7 +244,8 @@ impl Cluster {
     }
 
     pub(super) fn apply<T: Fact>(&mut self, event: Event<T>) {
-        let relists = matches!(event, Event::Begin | Event::Done | Event::Barred(_));
+        let relists =
+            matches!(event, Event::Begin | Event::Done | Event::Unavailable(_) | Event::Absent);
         let mut followers = std::mem::take(&mut self.followers);
         let mut following: Vec<&mut Box<dyn Follower>> =
             followers.iter_mut().filter(|it| it.kinds().contains(&T::KIND)).collect();
@@ -215,6 +263,21 @@ impl Cluster {
             });
         following.into_iter().for_each(|it| it.settle(self, relists));
         self.followers = followers;
+    }
+
+    pub(super) fn fold<T: Folded>(&mut self, event: Event<T>) {
+        let source = self.tables.entry(T::KIND).or_insert_with(|| Box::<Fold<T>>::default());
+        let source: &mut dyn Any = &mut **source;
+        source
+            .downcast_mut::<Fold<T>>()
+            .expect("a kind is either kept or folded")
+            .apply(event, self.now);
+    }
+
+    /// Every watch shows life.
+    #[cfg(test)]
+    pub(crate) fn prove(&mut self) {
+        self.tables.values_mut().for_each(|source| source.prove(self.now));
     }
 
     pub(crate) fn observe(&mut self, agent: Agent, observation: Observation) {

@@ -1,16 +1,10 @@
 //! All objects of one kind, and whether they can be believed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use super::{Clock, Event};
+use super::life::Life;
+use super::{Clock, Event, Freshness};
 use crate::model::{Fact, Key, Name, Unanswered, Unknown};
-
-/// A source without proof of life for this long says nothing any more.
-pub const STALE_AFTER: Duration = Duration::from_secs(170);
-
-/// A watch without proof of life for this long is down: a healthy one shows life every 30 s.
-const DOWN_AFTER: Duration = Duration::from_secs(45);
 
 /// More objects of a kind are not kept: the memory that they take is bounded.
 ///
@@ -19,17 +13,6 @@ pub(super) const MOST: usize = if cfg!(test) { 20_000 } else { 200_000 };
 
 /// Of so many objects that are not kept, the names are.
 pub(super) const MOST_NAMED: usize = 1000;
-
-/// Whether a source can be believed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Freshness {
-    /// Whether there was a proof of life of late.
-    pub up: bool,
-    /// The last proof of life; absent before the first.
-    pub proved: Option<Clock>,
-    /// How many objects are known.
-    pub objects: usize,
-}
 
 /// What an object was, and what it is now; absent where there was or is none.
 pub(super) type Follow<'a, T> = dyn FnMut(&Key, Option<&T>, Option<&T>) + 'a;
@@ -41,10 +24,8 @@ pub struct Table<T> {
     undecoded: BTreeSet<Key>,
     /// The list that is under way.
     listing: Option<Listing>,
-    listed: bool,
     left_out: LeftOut,
-    barred: Option<Unanswered>,
-    proved: Option<Clock>,
+    life: Life,
 }
 
 /// What a list that is under way has named.
@@ -82,10 +63,8 @@ impl<T> Default for Table<T> {
             rows: BTreeMap::new(),
             undecoded: BTreeSet::new(),
             listing: None,
-            listed: false,
             left_out: LeftOut::default(),
-            barred: None,
-            proved: None,
+            life: Life::default(),
         }
     }
 }
@@ -109,7 +88,7 @@ impl<T: Fact> Table<T> {
     pub fn namespace(&self, namespace: &Name) -> Result<impl Iterator<Item = (&Key, &T)>, Unknown> {
         let first = Key { namespace: namespace.clone(), name: Name::default() };
         if self.undecoded.range(&first..).next().is_some_and(|key| key.namespace == *namespace) {
-            return Err(Unknown::Undecoded(T::KIND.name));
+            return Err(Unknown::Undecoded(T::KIND.label));
         }
         Ok(self.rows.range(first..).take_while(move |(key, _)| key.namespace == *namespace))
     }
@@ -127,32 +106,21 @@ impl<T: Fact> Table<T> {
     }
 
     pub(super) fn answer(&self, now: Clock) -> Result<&Self, Unanswered> {
-        let kind = T::KIND.name;
-        match self.barred {
-            Some(why) => Err(why),
-            None if !self.listed => Err(Unknown::NotListed(kind).into()),
-            None if self.age(now) >= STALE_AFTER => Err(Unknown::Stale(kind).into()),
-            None if !self.left_out.is_empty() => Err(Unknown::TooMany(kind).into()),
-            None => Ok(self),
+        self.life.answer(T::KIND, now)?;
+        if self.left_out.is_empty() {
+            Ok(self)
+        } else {
+            Err(Unknown::TooMany(T::KIND.label).into())
         }
-    }
-
-    /// Returns how long ago the last proof of life was.
-    fn age(&self, now: Clock) -> Duration {
-        self.proved.map_or(Duration::MAX, |proved| now.since(proved))
     }
 
     pub(super) fn freshness(&self, now: Clock) -> Freshness {
-        Freshness {
-            up: self.listed && self.barred.is_none() && self.age(now) < DOWN_AFTER,
-            proved: self.proved,
-            objects: self.rows.len(),
-        }
+        self.life.freshness(now, Some(self.rows.len()))
     }
 
     /// Whether every object that there was at some moment is known, and no list is under way.
     pub fn is_complete(&self) -> bool {
-        self.listed && self.listing.is_none()
+        self.life.is_complete()
     }
 
     /// Whether there is such an object, be it one that cannot be decoded.
@@ -160,15 +128,13 @@ impl<T: Fact> Table<T> {
         self.rows.contains_key(key) || self.undecoded.contains(key)
     }
 
-    pub(super) fn has_answered(&self) -> bool {
-        self.listed || self.barred.is_some()
+    pub(super) fn life(&self) -> &Life {
+        &self.life
     }
 
     /// Takes in one event, and gives `follow` every object that came, changed or went.
     pub(super) fn apply(&mut self, event: Event<T>, now: Clock, follow: &mut Follow<'_, T>) {
-        if !matches!(event, Event::Begin | Event::Barred(_)) {
-            self.proved = Some(now);
-        }
+        self.life.note(&event, now);
         match event {
             Event::Begin => self.listing = Some(Listing::default()),
             Event::Put(key, _) | Event::Undecoded(key) if !self.has_room(&key) => {
@@ -196,8 +162,12 @@ impl<T: Fact> Table<T> {
                 self.set(key, None, follow);
             }
             Event::Done => self.finish(follow),
-            Event::Proved => {}
-            Event::Barred(why) => self.barred = Some(why),
+            Event::Alive | Event::Unavailable(_) => {}
+            Event::Absent => {
+                // As a list that names nothing.
+                self.listing = Some(Listing::default());
+                self.finish(follow);
+            }
         }
     }
 
@@ -236,8 +206,6 @@ impl<T: Fact> Table<T> {
             self.set(key, None, follow);
         }
         self.undecoded.retain(|key| keys.contains(key));
-        self.listed = true;
         self.left_out = left_out;
-        self.barred = None;
     }
 }

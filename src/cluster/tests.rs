@@ -39,7 +39,7 @@ fn a_silent_source_turns_stale_and_a_proof_revives_it() {
     let mut cluster = cluster([Event::Begin, put(), Event::Done]);
     cluster.tick(Clock { uptime: Duration::from_secs(170), ..Clock::default() });
     assert_eq!(count(&cluster), Err(Unknown::Stale("Service").into()));
-    cluster.apply(Event::<Service>::Proved);
+    cluster.apply(Event::<Service>::Alive);
     assert_eq!(count(&cluster), Ok(1));
 }
 

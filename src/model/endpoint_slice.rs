@@ -57,12 +57,8 @@ pub struct PodRef {
 }
 
 impl Fact for EndpointSlice {
-    const KIND: &'static Kind = &Kind {
-        name: "EndpointSlice",
-        group: "discovery.k8s.io",
-        version: "v1",
-        plural: "endpointslices",
-    };
+    const KIND: &'static Kind =
+        &Kind { group: "discovery.k8s.io", ..Kind::new("EndpointSlice", "endpointslices") };
 }
 
 impl EndpointSlice {

@@ -18,7 +18,7 @@ mod unknown;
 
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;
-pub use kind::{Fact, Kind};
+pub use kind::{Fact, Kind, Scope};
 pub use labels::Labels;
 pub(crate) use name::NameMap;
 pub use name::{Key, Name, Object};

@@ -1,6 +1,6 @@
 //! Namespaces.
 
-use super::{Fact, Kind, Labels, Uid};
+use super::{Fact, Kind, Labels, Scope, Uid};
 
 /// What is kept of a Namespace.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -13,7 +13,7 @@ pub struct Namespace {
 
 impl Fact for Namespace {
     const KIND: &'static Kind =
-        &Kind { name: "Namespace", group: "", version: "v1", plural: "namespaces" };
+        &Kind { scope: Scope::Cluster, ..Kind::new("Namespace", "namespaces") };
 }
 
 impl Namespace {

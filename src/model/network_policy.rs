@@ -64,12 +64,8 @@ pub enum Operator {
 }
 
 impl Fact for NetworkPolicy {
-    const KIND: &'static Kind = &Kind {
-        name: "NetworkPolicy",
-        group: "networking.k8s.io",
-        version: "v1",
-        plural: "networkpolicies",
-    };
+    const KIND: &'static Kind =
+        &Kind { group: "networking.k8s.io", ..Kind::new("NetworkPolicy", "networkpolicies") };
 }
 
 impl Selector {

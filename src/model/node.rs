@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Fact, Kind, Labels, Name};
+use super::{Fact, Kind, Labels, Name, Scope};
 
 /// What is kept of a Node.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -59,7 +59,7 @@ pub enum Status {
 }
 
 impl Fact for Node {
-    const KIND: &'static Kind = &Kind { name: "Node", group: "", version: "v1", plural: "nodes" };
+    const KIND: &'static Kind = &Kind { scope: Scope::Cluster, ..Kind::new("Node", "nodes") };
 }
 
 /// Taints of nodes that an autoscaler, a cloud or an operator is taking away.

@@ -33,7 +33,7 @@ pub struct Pod {
 }
 
 impl Fact for Pod {
-    const KIND: &'static Kind = &Kind { name: "Pod", group: "", version: "v1", plural: "pods" };
+    const KIND: &'static Kind = &Kind::new("Pod", "pods");
 }
 
 impl Pod {

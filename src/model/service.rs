@@ -51,8 +51,7 @@ pub enum TargetPort {
 }
 
 impl Fact for Service {
-    const KIND: &'static Kind =
-        &Kind { name: "Service", group: "", version: "v1", plural: "services" };
+    const KIND: &'static Kind = &Kind::new("Service", "services");
 }
 
 impl Service {

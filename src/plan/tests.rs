@@ -305,7 +305,7 @@ fn there_is_no_plan_before_the_api_has_answered_for_every_kind() {
         facts.0.step(Event::<T>::Done.into());
     }
     fn barred<T: Fact>(facts: &mut Facts) {
-        facts.0.step(Event::<T>::Barred(Unknown::Forbidden(T::KIND.name).into()).into());
+        facts.0.step(Event::<T>::Unavailable(Unknown::Forbidden(T::KIND.label)).into());
     }
     let answers: [fn(&mut Facts); 5] = [
         listed::<Node>,

@@ -39,14 +39,20 @@ pub struct Source {
 impl Source {
     /// The label value.
     pub fn name(&self) -> &'static str {
-        self.kind.map_or(AGENTS, |kind| kind.name)
+        self.kind.map_or(AGENTS, |kind| kind.label)
     }
 
-    /// Returns every source that `checks` have, whether or not it has ever been heard of.
+    /// Whether it is a watched kind that showed life once and does not now.
+    pub(super) fn is_silent(&self) -> bool {
+        self.kind.is_some() && self.freshness.proved.is_some() && !self.freshness.up
+    }
+
+    /// Returns every source that `checks` have, whether or not it has ever been heard of, but for
+    /// kinds that the cluster lacks.
     pub(super) fn all(checks: &[&'static Check], facts: &Cluster) -> Vec<Self> {
         let kinds = checks.iter().flat_map(|check| check.needs.iter().chain(check.wants).copied());
         let kinds: BTreeSet<&'static Kind> = kinds.collect();
-        let kinds = kinds.into_iter();
+        let kinds = kinds.into_iter().filter(|kind| facts.has_kind(kind));
         let kinds = kinds.map(|kind| Self { kind: Some(kind), freshness: facts.freshness(kind) });
         let settings = facts.settings();
         let expected = settings.agents.is_some()
@@ -62,8 +68,8 @@ impl Source {
         if let Some(proved) = proved {
             rows.push(&SUCCESS, [self.name()], proved.unix.as_secs_f64());
         }
-        if let Some(kind) = self.kind {
-            rows.push(&OBJECTS, [kind.name], objects as f64);
+        if let (Some(kind), Some(objects)) = (self.kind, objects) {
+            rows.push(&OBJECTS, [kind.label], objects as f64);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{Answer, Report, Verdict, json, remedy};
+use super::{Answer, Report, Source, Verdict, json, remedy};
 use crate::check::{Finding, Severity};
 use crate::model::Unanswered;
 
@@ -116,6 +116,7 @@ pub fn sentence(report: &Report) -> String {
         1 => " One check has no full answer.".to_owned(),
         more => format!(" {more} checks have no full answer."),
     };
+    let silence = silence(report);
     match report.verdict() {
         Verdict::Healthy => {
             "Healthy: every check that applies was answered, and nothing is wrong.".to_owned()
@@ -125,13 +126,13 @@ pub fn sentence(report: &Report) -> String {
             format!("Nothing is broken, but {checks}.")
         }
         Verdict::Unknown if report.is_refused() => format!("Inconclusive: {REFUSED}."),
-        Verdict::Unknown => format!("Inconclusive.{blind}"),
+        Verdict::Unknown => format!("Inconclusive.{blind}{silence}"),
         Verdict::Problem => {
             let broken = report.layers().filter(|(_, answers)| {
                 answers.iter().any(|answer| Mark::of(answer) == Mark::Problem)
             });
             let names: Vec<&str> = broken.map(|(layer, _)| layer.as_str()).collect();
-            format!("Broken: {}.{blind}", names.join(", "))
+            format!("Broken: {}.{blind}{silence}", names.join(", "))
         }
     }
 }
@@ -140,6 +141,16 @@ pub fn sentence(report: &Report) -> String {
 pub const REFUSED: &str = "the Kubernetes API refuses netvitals everything (403): apply the \
                            ClusterRole and the ClusterRoleBinding of its chart to its \
                            ServiceAccount";
+
+/// Says which kinds have fallen silent, and of when all that is said of them is.
+fn silence(report: &Report) -> String {
+    let names: Vec<&str> = report.silent().map(Source::name).collect();
+    let proofs = report.silent().filter_map(|source| source.freshness.proved);
+    let Some(since) = proofs.map(|proved| proved.unix).min() else { return String::new() };
+    let watched = report.sources.iter().filter(|source| source.kind.is_some()).count();
+    let what = if names.len() == watched { "the API".to_owned() } else { names.join(", ") };
+    format!(" No word from {what} since {}: what is said of it is of then.", json::date(since))
+}
 
 /// Returns what one check says, in a few words.
 pub fn statement(answer: &Answer) -> String {
@@ -237,6 +248,7 @@ mod tests {
         let (_, past) = Report::evaluate(CHECKS, &facts(), &Past::default());
         let mut facts = facts();
         facts.tick(at(100));
+        facts.prove();
         Report::evaluate(CHECKS, &facts, &past).0
     }
 

@@ -269,7 +269,7 @@ mod tests {
     static CHECKS: &[&Check] = &[&scraping::CHECK];
 
     fn forbidden<T: Fact>(facts: Cluster) -> Cluster {
-        facts.with(Event::<T>::Barred(Unknown::Forbidden(T::KIND.name).into()))
+        facts.with(Event::<T>::Unavailable(Unknown::Forbidden(T::KIND.label)))
     }
 
     fn listed<T: Fact>(facts: Cluster) -> Cluster {

@@ -6,22 +6,16 @@
 
 use std::fmt;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Duration;
 
-use kube::Client;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Command, Run, agent, cluster};
+use crate::http;
 use crate::log::SetLevel;
-use crate::task::{apart, apart_within, process};
-use crate::{http, watch};
-
-/// For a kubeconfig and what it names.
-const READ: Duration = Duration::from_secs(10);
+use crate::task::{apart, process};
+use crate::watch::Access;
 
 /// Where a configuration comes from, and what can follow it at once.
 pub struct Reload {
@@ -59,6 +53,7 @@ impl Reload {
             let generation = stop.child_token();
             let kept =
                 listener.try_clone().map_err(|error| format!("cannot go on listening: {error}"))?;
+            let access = role.access();
             let mut running = pin!(role.run(listener, generation.clone()));
             let mut next = loop {
                 tokio::select! {
@@ -66,7 +61,7 @@ impl Reload {
                     _ = hang_up.recv() => {}
                 }
                 let next = tokio::select! {
-                    next = self.next(&mut command, &kept) => next,
+                    next = self.next(&mut command, &kept, access.as_ref()) => next,
                     ended = &mut running => return ended,
                 };
                 match next {
@@ -109,10 +104,14 @@ impl Reload {
         &self,
         command: &mut Command,
         kept: &TcpListener,
+        access: Option<&Access>,
     ) -> Result<Option<Next>, String> {
         // Not on this thread: the file may be a pipe, and signals have to be heard meanwhile.
         let new = apart(self.read).await.map_err(|error| error.to_string())??;
         if new.listen == command.listen && is_same(&command.run, &new.run) {
+            if let Some(access) = access {
+                access.renew().await?;
+            }
             self.take(command, new, false);
             return Ok(None);
         }
@@ -153,17 +152,6 @@ fn is_same(old: &Run, new: &Run) -> bool {
     }
 }
 
-/// Makes a client apart: the kubeconfig and the files that it names may be pipes, too.
-async fn connect(kubeconfig: Option<PathBuf>) -> Result<Client, String> {
-    let runtime = Handle::current();
-    let connect = move || runtime.block_on(watch::connect(kubeconfig.as_deref()));
-    apart_within(READ, connect).await.unwrap_or_else(|error| {
-        Err(format!(
-            "cannot read what leads to the API server: {error}: name files with --kubeconfig"
-        ))
-    })
-}
-
 /// A configuration that works, as far as can be known before its turn.
 struct Next {
     command: Command,
@@ -184,7 +172,7 @@ enum Listen {
 /// A role, and what it is told to work with.
 enum Role {
     Agent(agent::Options),
-    Cluster(cluster::Options, Client),
+    Cluster(cluster::Options, Access),
 }
 
 impl Role {
@@ -192,16 +180,26 @@ impl Role {
         match run {
             Run::Agent(options) => Ok(Self::Agent(options.clone())),
             Run::Cluster(options, kubeconfig) => {
-                Ok(Self::Cluster(options.clone(), connect(kubeconfig.clone()).await?))
+                let access = Access::read(kubeconfig.as_deref()).await?;
+                Ok(Self::Cluster(options.clone(), access))
             }
             Run::Demo(_) | Run::Get(_) | Run::Scenarios => Err("it does not go on".to_owned()),
+        }
+    }
+
+    fn access(&self) -> Option<Access> {
+        match self {
+            Self::Agent(_) => None,
+            Self::Cluster(_, access) => Some(access.clone()),
         }
     }
 
     async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), String> {
         let ended = match self {
             Self::Agent(options) => agent::run(options, listener, stop).await,
-            Self::Cluster(options, client) => cluster::run(options, client, listener, stop).await,
+            Self::Cluster(options, access) => {
+                cluster::run(options, access.client(), listener, stop).await
+            }
         };
         ended.map_err(|error| error.to_string())
     }

@@ -1,9 +1,10 @@
-//! The Kubernetes API over HTTP: list and watch of the kinds that netvitals reads.
+//! The Kubernetes API over HTTP: discovery, list and watch of the kinds that netvitals reads.
 //!
 //! As an API server does it: lists in pages, streaming lists, bookmarks, watches that end after
 //! `timeoutSeconds`, `410` for a version that is forgotten, `403` and `404` as a `Status`.
 //! Left out: single objects, writing over HTTP, selectors, authentication.
 
+mod discovery;
 mod store;
 mod watching;
 
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -24,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::store::Store;
 use self::watching::Watching;
+use crate::model::Kind;
 
-/// The objects of a cluster, and everybody who follows them. Clones are the same one.
+/// The objects of a cluster, and the watches that follow them. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Api {
     store: Arc<Mutex<Store>>,
@@ -75,12 +77,28 @@ impl Api {
         self.store().forbid(kind, forbidden);
     }
 
+    /// Serves a kind from now on, in one version.
+    pub fn install(&self, kind: &'static Kind, version: &'static str) {
+        self.store().install(kind, version);
+    }
+
+    /// Serves a kind no longer, and forgets its objects; its watches end.
+    pub fn uninstall(&self, kind: &Kind) {
+        let version = self.store().uninstall(kind);
+        self.news.send_replace(version);
+    }
+
+    /// Has discovery in its older form only, from now on.
+    pub fn refuse_aggregated_discovery(&self) {
+        self.store().aggregates = false;
+    }
+
     /// Refuses streaming lists from now on, as servers without them do.
     pub fn refuse_streaming_lists(&self) {
         self.store().streams = false;
     }
 
-    /// Forgets all changes so far: who follows from before gets `410`.
+    /// Forgets all changes so far: a watch from before gets `410`.
     pub fn compact(&self) {
         let version = self.store().compact();
         self.news.send_replace(version);
@@ -109,18 +127,27 @@ impl Api {
     }
 }
 
-async fn answer(State(api): State<Api>, uri: Uri, Query(query): Query<Parameters>) -> Response {
-    let Some(kind) = store::KINDS.iter().find(|kind| kind.path == uri.path()) else {
-        return status(StatusCode::NOT_FOUND, "NotFound", "no such resource is simulated");
-    };
+async fn answer(
+    State(api): State<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+    Query(query): Query<Parameters>,
+) -> Response {
     let flag = |name: &str| matches!(query.get(name).map(String::as_str), Some("true" | "1"));
     let store = api.store();
-    if store.is_forbidden(kind) {
-        let message = format!("{} is forbidden: cannot list resource", kind.kind);
+    if let Some(found) = discovery::answer(&store, uri.path(), &headers) {
+        return found;
+    }
+    let mut all = store.served.iter().copied();
+    let Some(served) = all.find(|it| it.kind.path(it.version) == uri.path()) else {
+        return status(StatusCode::NOT_FOUND, "NotFound", "no such resource is simulated");
+    };
+    if store.is_forbidden(served.kind) {
+        let message = format!("{} is forbidden: cannot list resource", served.kind.plural);
         return status(StatusCode::FORBIDDEN, "Forbidden", &message);
     }
     if !flag("watch") {
-        return match store.page(kind, &query) {
+        return match store.page(served, &query) {
             Some(page) => Json(page).into_response(),
             None => status(StatusCode::GONE, "Expired", "the continue token is too old"),
         };
@@ -133,7 +160,7 @@ async fn answer(State(api): State<Api>, uri: Uri, Query(query): Query<Parameters
     drop(store);
     let version = query.get("resourceVersion").and_then(|version| version.parse().ok());
     let timeout = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok());
-    let watching = Watching::new(&api, kind, version.unwrap_or(0), timeout);
+    let watching = Watching::new(&api, served, version.unwrap_or(0), timeout);
     let watching = watching.with_bookmarks(flag("allowWatchBookmarks"), streams);
     let body = Body::from_stream(watching.into_stream());
     ([(CONTENT_TYPE, "application/json")], body).into_response()

@@ -1,11 +1,12 @@
 //! What is counted of every watch.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::ALL;
+use super::Watch;
 use crate::family::{Desc, Family, Rows};
 use crate::model::Kind;
 
@@ -65,6 +66,8 @@ pub(super) struct Of {
     pub(super) restarts: Counter,
     /// By verb and HTTP status, of which there are few; no status is no answer.
     requests: Mutex<BTreeMap<(Verb, Option<u16>), u64>>,
+    /// A kind that the cluster lacks has no series.
+    shown: AtomicBool,
 }
 
 impl Default for Of {
@@ -75,11 +78,17 @@ impl Default for Of {
             relists: Counter::default(),
             restarts: Counter::default(),
             requests: Mutex::new(usual.into()),
+            shown: AtomicBool::new(false),
         }
     }
 }
 
 impl Of {
+    /// The kind is followed: it has series from now on.
+    pub(super) fn show(&self) {
+        self.shown.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn request(&self, verb: Verb, code: Option<u16>) {
         // Nothing that a panic could leave half done is guarded.
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,13 +96,13 @@ impl Of {
     }
 }
 
-impl Default for Counts {
-    fn default() -> Self {
-        Self(ALL.iter().map(|watch| (watch.kind, Of::default())).collect())
-    }
-}
-
 impl Counts {
+    pub(super) fn new(watches: &[Watch]) -> Self {
+        let counts = Self(watches.iter().map(|watch| (watch.kind, Of::default())).collect());
+        counts.0.iter().filter(|(kind, _)| !kind.is_discovered()).for_each(|(_, of)| of.show());
+        counts
+    }
+
     pub(super) fn of(&self, kind: &Kind) -> &Of {
         self.0.get(kind).expect("every kind of the table has its counts")
     }
@@ -102,7 +111,10 @@ impl Counts {
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::default();
         for (kind, of) in &self.0 {
-            let kind = kind.name;
+            if !of.shown.load(Ordering::Relaxed) {
+                continue;
+            }
+            let kind = kind.label;
             rows.push(&DECODE_ERRORS, [kind], of.decode_errors.get() as f64);
             rows.push(&RELISTS, [kind], of.relists.get() as f64);
             rows.push(&RESTARTS, [kind], of.restarts.get() as f64);

@@ -2,20 +2,25 @@
 
 use serde::Deserialize;
 
-use super::field::{Text, or_default, protocol};
-use super::object::{Metadata, Object, Watched};
+use super::field::{Text, protocol};
+use super::object::Watched;
 use super::service::family;
-use crate::model::{Endpoint, EndpointPort, EndpointSlice, Name, PodRef, Uid};
+use crate::model::{Endpoint, EndpointPort, EndpointSlice, Labels, Name, PodRef, Uid};
 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 
+/// What is kept of `metadata`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    labels: Option<Labels>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
     #[serde(borrow)]
     address_type: Option<Text<'a>>,
     #[serde(borrow)]
@@ -58,19 +63,12 @@ struct TargetRef<'a> {
     uid: Option<Uid>,
 }
 
-impl<'a> Object<'a> for Wire<'a> {
-    fn metadata(&self) -> &Metadata<'a> {
-        &self.metadata
-    }
-}
-
 impl Watched for EndpointSlice {
+    type Metadata<'a> = Metadata;
     type Wire<'a> = Wire<'a>;
-}
 
-impl From<Wire<'_>> for EndpointSlice {
-    fn from(wire: Wire<'_>) -> Self {
-        let labels = wire.metadata.labels.unwrap_or_default();
+    fn new(metadata: Metadata, wire: Wire<'_>) -> Self {
+        let labels = metadata.labels.unwrap_or_default();
         Self {
             managed: labels.get(MANAGED_BY).is_some_and(|by| **by == *CONTROLLER),
             service: labels.get(SERVICE_NAME).cloned(),

@@ -2,7 +2,10 @@
 
 mod client;
 mod counts;
+mod course;
+mod discovery;
 mod endpoint_slice;
+mod error;
 mod field;
 mod follow;
 mod namespace;
@@ -10,9 +13,11 @@ mod network_policy;
 mod node;
 mod object;
 mod pod;
+mod progress;
 mod request;
+mod served;
 mod service;
-mod trouble;
+mod split;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -24,15 +29,18 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::discovery::Served;
+use self::follow::Context;
 use self::object::Watched;
-use crate::cluster::Change;
+use crate::cluster::{Change, Event, Folded};
 use crate::model::{EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Service};
 use crate::task::{Task, supervise};
 
-pub use self::client::connect;
+pub use self::client::{Access, connect};
 pub use self::counts::{Counts, FAMILIES};
+pub use self::object::Plain;
 
-/// Every kind that is watched.
+/// Every kind that is watched; the chart's ClusterRole follows from it.
 pub static ALL: &[Watch] = &[
     watch::<EndpointSlice>(),
     watch::<Namespace>(),
@@ -47,25 +55,66 @@ pub static ALL: &[Watch] = &[
 pub struct Watch {
     /// The kind.
     pub kind: &'static Kind,
-    /// Watches until nobody receives the changes any more; the task beats at every step.
-    pub start: fn(Client, Sender<Change>, Arc<Counts>, Task) -> Running,
+    start: fn(Parts) -> Running,
+    nothing: fn() -> Vec<Change>,
+}
+
+/// What every watch works with.
+struct Parts {
+    client: Client,
+    changes: Sender<Change>,
+    counts: Arc<Counts>,
+    served: Served,
+    task: Task,
 }
 
 /// A watch that has taken no step for so long hangs: each is bounded, and so are the pauses.
 pub const HANGS: Duration = Duration::from_secs(120);
 
 /// A watch that runs.
-pub type Running = Pin<Box<dyn Future<Output = Result<(), Infallible>> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<(), Infallible>> + Send>>;
 
 const fn watch<T: Watched>() -> Watch {
     Watch {
         kind: T::KIND,
-        start: |client, changes, counts, task| {
-            Box::pin(async {
-                follow::follow::<T>(client, changes, counts, task).await;
-                Ok(())
-            })
-        },
+        start: |parts| start::<T>(parts, Change::from),
+        nothing: || nothing::<T>(Change::from),
+    }
+}
+
+fn start<T: Watched>(parts: Parts, change: fn(Event<T>) -> Change) -> Running {
+    let Parts { client, changes, counts, served, task } = parts;
+    Box::pin(async move {
+        follow::follow(Context { client, counts, changes, change, served, task }).await;
+        Ok(())
+    })
+}
+
+fn nothing<T: Watched>(change: fn(Event<T>) -> Change) -> Vec<Change> {
+    let events =
+        if T::KIND.optional { vec![Event::Absent] } else { vec![Event::Begin, Event::Done] };
+    events.into_iter().map(change).collect()
+}
+
+impl Watch {
+    /// Watches a kind whose fact is read as it stands.
+    pub const fn plain<T: Plain>() -> Self {
+        watch::<T>()
+    }
+
+    /// Watches a kind of which no object is kept.
+    pub const fn folded<T: Plain + Folded>() -> Self {
+        Self {
+            kind: T::KIND,
+            start: |parts| start::<T>(parts, Change::folded),
+            nothing: || nothing::<T>(Change::folded),
+        }
+    }
+
+    /// Returns what is said of the kind in a cluster without any object of it, nor the kind
+    /// itself where that may be.
+    pub fn nothing(&self) -> Vec<Change> {
+        (self.nothing)()
     }
 }
 
@@ -78,15 +127,48 @@ pub fn run_all(
     leaves: &TaskTracker,
     stop: &CancellationToken,
 ) -> (Vec<Task>, Arc<Counts>) {
-    let counts = Arc::new(Counts::default());
+    run(ALL, client, changes, leaves, stop)
+}
+
+/// As [`run_all`], for some kinds.
+pub fn run(
+    watches: &'static [Watch],
+    client: &Client,
+    changes: &Sender<Change>,
+    leaves: &TaskTracker,
+    stop: &CancellationToken,
+) -> (Vec<Task>, Arc<Counts>) {
+    let counts = Arc::new(Counts::new(watches));
+    let kinds = watches.iter().map(|watch| watch.kind).filter(|kind| kind.is_discovered());
+    let served = Served::new(kinds);
     let mut tasks = Vec::new();
-    for watch in ALL {
+    for watch in watches {
         let (client, changes, counts) = (client.clone(), changes.clone(), counts.clone());
-        let task = Task::beating(watch.kind.plural, HANGS);
+        let served = served.clone();
+        // As in the API's paths, unless two groups have it.
+        let Kind { label, name, plural, .. } = watch.kind;
+        let task = Task::beating(if label == name { plural } else { label }, HANGS);
         tasks.push(task.clone());
         let beating = task.clone();
-        let make =
-            move || (watch.start)(client.clone(), changes.clone(), counts.clone(), beating.clone());
+        let make = move || {
+            (watch.start)(Parts {
+                client: client.clone(),
+                changes: changes.clone(),
+                counts: counts.clone(),
+                served: served.clone(),
+                task: beating.clone(),
+            })
+        };
+        leaves.spawn(supervise(task, stop.clone(), make));
+    }
+    if !served.kinds().is_empty() {
+        let task = Task::beating("discovery", HANGS);
+        tasks.push(task.clone());
+        let (client, beating) = (client.clone(), task.clone());
+        let make = move || {
+            let discovery = discovery::discover(client.clone(), served.clone(), beating.clone());
+            async { Err(discovery.await) as Result<(), Infallible> }
+        };
         leaves.spawn(supervise(task, stop.clone(), make));
     }
     (tasks, counts)

@@ -1,29 +1,23 @@
 //! Namespaces as the API sends them.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::field::or_default;
-use super::object::{Metadata, Object, Watched};
-use crate::model::Namespace;
+use super::object::Watched;
+use crate::model::{Labels, Namespace, Uid};
 
-#[derive(Deserialize)]
-pub(crate) struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
-}
-
-impl<'a> Object<'a> for Wire<'a> {
-    fn metadata(&self) -> &Metadata<'a> {
-        &self.metadata
-    }
+/// What is kept of `metadata`.
+#[derive(Default, Deserialize)]
+pub(crate) struct Metadata {
+    uid: Option<Uid>,
+    labels: Option<Labels>,
 }
 
 impl Watched for Namespace {
-    type Wire<'a> = Wire<'a>;
-}
+    type Metadata<'a> = Metadata;
+    type Wire<'a> = IgnoredAny;
 
-impl From<Wire<'_>> for Namespace {
-    fn from(Wire { metadata }: Wire<'_>) -> Self {
+    fn new(metadata: Metadata, _: IgnoredAny) -> Self {
         Self { uid: metadata.uid.unwrap_or_default(), labels: metadata.labels.unwrap_or_default() }
     }
 }

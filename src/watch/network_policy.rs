@@ -4,13 +4,18 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::field::{Text, or_default};
-use super::object::{Metadata, Object, Watched};
+use super::object::Watched;
 use crate::model::{Effect, Expression, Labels, Name, NetworkPolicy, Operator, Selector};
+
+/// What is kept of `metadata`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    labels: Option<Labels>,
+}
 
 #[derive(Deserialize)]
 pub(crate) struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     spec: Spec<'a>,
 }
@@ -57,18 +62,11 @@ impl Rule {
     }
 }
 
-impl<'a> Object<'a> for Wire<'a> {
-    fn metadata(&self) -> &Metadata<'a> {
-        &self.metadata
-    }
-}
-
 impl Watched for NetworkPolicy {
+    type Metadata<'a> = Metadata;
     type Wire<'a> = Wire<'a>;
-}
 
-impl From<Wire<'_>> for NetworkPolicy {
-    fn from(Wire { metadata, spec }: Wire<'_>) -> Self {
+    fn new(metadata: Metadata, Wire { spec }: Wire<'_>) -> Self {
         let (ingress, egress) = (spec.ingress.unwrap_or_default(), spec.egress.unwrap_or_default());
         // Without types, ingress is meant, and egress if there are rules for it.
         let applies = |direction: &str, otherwise: bool| match &spec.policy_types {

@@ -1,18 +1,26 @@
 //! Nodes as the API sends them.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::field::{Condition, Quantity, Text, or_default};
-use super::object::{Metadata, Object, Watched};
-use crate::model::{Name, Node, Ready, Status};
+use super::field::{Condition, Moment, Quantity, Text, or_default};
+use super::object::Watched;
+use crate::model::{Labels, Name, Node, Ready, Status};
 
 /// What the kubelet says in its `Ready` condition when the runtime has no network.
 const NO_NETWORK: &str = "NetworkReady=false";
 
+/// What is kept of `metadata`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    labels: Option<Labels>,
+    creation_timestamp: Option<Moment>,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     spec: Spec<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -75,18 +83,11 @@ struct KubeletEndpoint {
     port: Option<u16>,
 }
 
-impl<'a> Object<'a> for Wire<'a> {
-    fn metadata(&self) -> &Metadata<'a> {
-        &self.metadata
-    }
-}
-
 impl Watched for Node {
+    type Metadata<'a> = Metadata;
     type Wire<'a> = Wire<'a>;
-}
 
-impl From<Wire<'_>> for Node {
-    fn from(Wire { metadata, spec, status }: Wire<'_>) -> Self {
+    fn new(metadata: Metadata, Wire { spec, status }: Wire<'_>) -> Self {
         // Older objects have only the first of their ranges.
         let first = spec.pod_cidr.iter().filter(|_| spec.pod_cidrs.is_none());
         let ranges = spec.pod_cidrs.iter().flatten().chain(first);

@@ -7,72 +7,43 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::field::{Moment, Text, or_default};
-use super::trouble::{Trouble, one_line};
-use crate::model::{Fact, Key, Labels, Name, Uid};
+use super::error::{WatchError, one_line};
+use super::field::{Text, or_default};
+use super::split::{Identity, InMetadata, Split};
+use crate::model::{Fact, Key};
 
 /// A fact that is made of an API object.
 ///
-/// The JSON is read by an own slim type, in which every field may be absent or `null`.
+/// The JSON is read by own slim types, in which every field may be absent or `null`.
 pub(crate) trait Watched: Fact {
-    /// The object as JSON, with nothing but what is needed.
-    type Wire<'a>: Object<'a> + Into<Self>;
+    /// What it needs of `metadata` beside the key; what costs is only read where it is named.
+    type Metadata<'a>: Default + Deserialize<'a>;
+
+    /// What it needs of the other fields.
+    type Wire<'a>: Deserialize<'a>;
+
+    /// Makes the fact of what was read.
+    fn new(metadata: Self::Metadata<'_>, wire: Self::Wire<'_>) -> Self;
+}
+
+/// A fact that is read as it stands: its fields are the object's own, and it needs no metadata.
+pub trait Plain: Fact + DeserializeOwned {}
+
+impl<T: Plain> Watched for T {
+    type Metadata<'a> = IgnoredAny;
+    type Wire<'a> = Self;
+
+    fn new(_: IgnoredAny, wire: Self) -> Self {
+        wire
+    }
 }
 
 /// An object as JSON.
-pub(crate) trait Object<'a>: Deserialize<'a> {
-    /// What it has in common with those of other kinds.
-    fn metadata(&self) -> &Metadata<'a>;
-}
-
-/// What is read of `metadata`.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Metadata<'a> {
-    name: Option<Name>,
-    namespace: Option<Name>,
-    #[serde(borrow)]
-    resource_version: Option<Text<'a>>,
-    pub(super) uid: Option<Uid>,
-    pub(super) labels: Option<Labels>,
-    pub(super) creation_timestamp: Option<Moment>,
-    pub(super) deletion_timestamp: Option<IgnoredAny>,
-    #[serde(borrow)]
-    owner_references: Option<Vec<Owner<'a>>>,
-    annotations: Option<Notes>,
-}
-
-/// What is read of `metadata.annotations`.
-#[derive(Deserialize)]
-struct Notes {
-    #[serde(rename = "kubernetes.io/config.hash")]
-    config_hash: Option<Uid>,
-}
-
-#[derive(Deserialize)]
-struct Owner<'a> {
-    #[serde(borrow)]
-    kind: Option<Text<'a>>,
-    name: Option<Name>,
-    controller: Option<bool>,
-}
-
-impl Metadata<'_> {
-    /// Returns the uid that the kubelet gave a pod which comes from a file of its own.
-    pub(super) fn config_hash(&mut self) -> Option<Box<Uid>> {
-        self.annotations.take()?.config_hash.map(Box::new)
-    }
-
-    /// Returns the name of the controlling owner, when it is of `kind`.
-    pub(super) fn controller(&self, kind: &str) -> Option<Name> {
-        let owners = self.owner_references.iter().flatten();
-        let mut controllers = owners.filter(|owner| owner.controller == Some(true));
-        controllers.find(|owner| owner.kind.as_deref() == Some(kind))?.name.clone()
-    }
-}
+type Whole<'a, T> =
+    Split<InMetadata<Split<Identity<'a>, <T as Watched>::Metadata<'a>>>, <T as Watched>::Wire<'a>>;
 
 /// One object of a list or a watch: its key, and its fact if that can be decoded.
 #[derive(Debug)]
@@ -84,17 +55,15 @@ pub(super) struct Seen<T> {
 }
 
 impl<T: Watched> Seen<T> {
-    fn new(wire: T::Wire<'_>) -> Self {
-        let Metadata { name, namespace, resource_version, .. } = wire.metadata();
-        let key = Key {
-            namespace: namespace.clone().unwrap_or_default(),
-            name: name.clone().unwrap_or_default(),
-        };
-        let version = resource_version.as_deref().unwrap_or_default().to_owned();
+    fn new(whole: Whole<'_, T>) -> Self {
+        let Split { aside: InMetadata(metadata), rest: wire } = whole;
+        let Split { aside: Identity { name, namespace, version }, rest: metadata } = metadata;
+        let key = Key { namespace: namespace.unwrap_or_default(), name: name.unwrap_or_default() };
+        let version = version.as_deref().unwrap_or_default().to_owned();
         if key.name.is_empty() {
             return Self { key, version, fact: Err("metadata.name is absent".to_owned()) };
         }
-        Self { key, version, fact: Ok(wire.into()) }
+        Self { key, version, fact: Ok(T::new(metadata, wire)) }
     }
 
     /// Saves of an object what can be saved.
@@ -117,12 +86,12 @@ impl<T: Watched> Seen<T> {
 /// What even an undecodable object, a bookmark and a list have.
 #[derive(Default, Deserialize)]
 struct Head {
-    metadata: Identity,
+    metadata: ListMeta,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Identity {
+struct ListMeta {
     name: Option<String>,
     namespace: Option<String>,
     resource_version: Option<String>,
@@ -161,7 +130,7 @@ impl Status {
     }
 }
 
-impl From<Status> for Trouble {
+impl From<Status> for WatchError {
     fn from(status: Status) -> Self {
         let (code, retry_after) = (status.code, status.retry_after());
         Self::Refused { code, message: one_line(&status.message), retry_after }
@@ -201,7 +170,7 @@ impl<T: Watched> Line<T> {
     ///
     /// Fails when it is no event of a watch; an undecodable object is none of these errors.
     pub(super) fn read(line: &[u8]) -> serde_json::Result<Self> {
-        let error = match serde_json::from_slice::<Event<'_, T::Wire<'_>>>(line) {
+        let error = match serde_json::from_slice::<Event<'_, Whole<'_, T>>>(line) {
             Ok(event) => match &*event.r#type {
                 "ADDED" | "MODIFIED" => return Ok(Self::Put(Seen::new(event.object))),
                 "DELETED" => return Ok(Self::Gone(Seen::new(event.object))),
@@ -253,7 +222,7 @@ impl<T: Watched> Page<T> {
     pub(super) fn read(body: &[u8]) -> serde_json::Result<Self> {
         #[derive(Deserialize)]
         struct List<'a> {
-            metadata: Identity,
+            metadata: ListMeta,
             #[serde(borrow, default)]
             items: Option<Vec<&'a RawValue>>,
         }

@@ -1,15 +1,42 @@
 //! Pods as the API sends them.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::field::{Condition, Text, or_default, protocol};
-use super::object::{Metadata, Object, Watched};
-use crate::model::{Name, Pod, Ports, Status};
+use super::object::Watched;
+use crate::model::{Labels, Name, Pod, Ports, Status, Uid};
+
+/// What is kept of `metadata`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata<'a> {
+    uid: Option<Uid>,
+    labels: Option<Labels>,
+    deletion_timestamp: Option<IgnoredAny>,
+    #[serde(borrow)]
+    owner_references: Option<Vec<Owner<'a>>>,
+    annotations: Option<Annotations>,
+}
+
+/// What is kept of `metadata.annotations`.
+#[derive(Deserialize)]
+struct Annotations {
+    /// The uid that the kubelet gave a pod which comes from a file of its own.
+    #[serde(rename = "kubernetes.io/config.hash")]
+    config_hash: Option<Uid>,
+}
+
+#[derive(Deserialize)]
+struct Owner<'a> {
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    name: Option<Name>,
+    controller: Option<bool>,
+}
 
 #[derive(Deserialize)]
 pub(crate) struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     spec: Spec<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -62,24 +89,17 @@ struct PodIp<'a> {
     ip: Option<Text<'a>>,
 }
 
-impl<'a> Object<'a> for Wire<'a> {
-    fn metadata(&self) -> &Metadata<'a> {
-        &self.metadata
-    }
-}
-
 impl Watched for Pod {
+    type Metadata<'a> = Metadata<'a>;
     type Wire<'a> = Wire<'a>;
-}
 
-impl From<Wire<'_>> for Pod {
-    fn from(Wire { mut metadata, spec, status }: Wire<'_>) -> Self {
+    fn new(metadata: Metadata<'_>, Wire { spec, status }: Wire<'_>) -> Self {
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
         Self {
-            daemon_set: metadata.controller("DaemonSet"),
-            config_hash: metadata.config_hash(),
+            daemon_set: metadata.owner_references.and_then(daemon_set),
+            config_hash: metadata.annotations.and_then(|all| all.config_hash).map(Box::new),
             uid: metadata.uid.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
             node: spec.node_name.filter(|name| !name.is_empty()),
@@ -91,6 +111,12 @@ impl From<Wire<'_>> for Pod {
             terminating: metadata.deletion_timestamp.is_some(),
         }
     }
+}
+
+/// Returns the name of the controlling owner, when that is a DaemonSet.
+fn daemon_set(owners: Vec<Owner<'_>>) -> Option<Name> {
+    let controller = owners.into_iter().find(|owner| owner.controller == Some(true))?;
+    controller.name.filter(|_| controller.kind.as_deref() == Some("DaemonSet"))
 }
 
 /// Returns the named ports, in the order in which the endpoint controller looks them up: those

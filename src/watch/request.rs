@@ -7,6 +7,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Buf, Bytes};
 use hyper::header::RETRY_AFTER;
+use hyper::http::request::Builder;
 use hyper::{Request, Response};
 use kube::Client;
 use kube::client::Body;
@@ -14,8 +15,8 @@ use kube::core::params::{ListParams, WatchParams};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::counts::{Counts, Verb};
+use super::error::{WatchError, chain, one_line};
 use super::object::Status;
-use super::trouble::{Trouble, chain, one_line};
 use crate::model::Kind;
 
 /// A page, or a line, that is larger than this is not read to its end.
@@ -29,16 +30,22 @@ const KEPT: usize = 1 << 20;
 const MOST_REFUSAL: usize = 64 << 10;
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// One kind of one API server.
-pub(super) struct Source {
+/// One kind of one API server, in one version.
+pub(super) struct Resource {
     client: Client,
     kind: &'static Kind,
+    version: &'static str,
     pub(super) counts: Arc<Counts>,
 }
 
-impl Source {
-    pub(super) fn new(client: Client, kind: &'static Kind, counts: Arc<Counts>) -> Self {
-        Self { client, kind, counts }
+impl Resource {
+    pub(super) fn new(
+        client: Client,
+        kind: &'static Kind,
+        version: &'static str,
+        counts: Arc<Counts>,
+    ) -> Self {
+        Self { client, kind, version, counts }
     }
 
     /// Asks for at most `limit` objects, from `next` on, to come whole within `patience`.
@@ -47,22 +54,17 @@ impl Source {
         limit: u32,
         next: Option<String>,
         patience: Duration,
-    ) -> Result<Bytes, Trouble> {
-        let parameters =
-            ListParams { limit: Some(limit), continue_token: next, ..ListParams::default() };
-        let request = self.path().list(&parameters);
-        let whole = async {
-            let response = self.send(Verb::List, request, patience).await?;
-            let body = Limited::new(response.into_body(), MOST_PAGE).collect().await;
-            body.map(|body| body.to_bytes()).map_err(|error| {
-                if error.is::<http_body_util::LengthLimitError>() {
-                    Trouble::Oversized
-                } else {
-                    Trouble::Unreachable(chain(&*error))
-                }
-            })
+    ) -> Result<Bytes, WatchError> {
+        let parameters = ListParams {
+            limit: Some(limit),
+            continue_token: next,
+            field_selector: self.selector(),
+            ..ListParams::default()
         };
-        timeout(patience, whole).await.unwrap_or(Err(Trouble::Silent))
+        let request = self.path().list(&parameters);
+        let end = Instant::now() + patience;
+        let response = self.send(Verb::List, request, patience).await?;
+        whole(response, end - Instant::now()).await
     }
 
     /// Asks for what happens from `version` on, and before that, if `all`, for every object.
@@ -74,11 +76,12 @@ impl Source {
         all: bool,
         length: Duration,
         patience: Duration,
-    ) -> Result<Lines, Trouble> {
+    ) -> Result<Lines, WatchError> {
         let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
         let parameters = WatchParams {
             timeout: Some(seconds),
             send_initial_events: all,
+            field_selector: self.selector(),
             ..WatchParams::default()
         };
         let request = self.path().watch(&parameters, version);
@@ -87,11 +90,12 @@ impl Source {
     }
 
     fn path(&self) -> kube::core::Request {
-        let Kind { group, version, plural, .. } = self.kind;
-        kube::core::Request::new(match *group {
-            "" => format!("/api/{version}/{plural}"),
-            group => format!("/apis/{group}/{version}/{plural}"),
-        })
+        kube::core::Request::new(self.kind.path(self.version))
+    }
+
+    /// Selects the objects of the one name that is followed.
+    fn selector(&self) -> Option<String> {
+        self.kind.only.map(|name| format!("metadata.name={name}"))
     }
 
     /// Sends a request, counts it, and tells an answer from a refusal.
@@ -100,19 +104,46 @@ impl Source {
         verb: Verb,
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,
         patience: Duration,
-    ) -> Result<Response<Body>, Trouble> {
-        let request = request.map_err(|error| Trouble::Garbled(chain(&error)))?;
+    ) -> Result<Response<Body>, WatchError> {
+        let request = request.map_err(|error| WatchError::Garbled(chain(&error)))?;
         let sent = timeout(patience, self.client.send(request.map(Body::from))).await;
         let code = sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(Response::status);
         self.counts.of(self.kind).request(verb, code.map(|code| code.as_u16()));
         let response = sent
-            .map_err(|_| Trouble::Silent)?
-            .map_err(|error| Trouble::Unreachable(chain(&error)))?;
+            .map_err(|_| WatchError::Silent)?
+            .map_err(|error| WatchError::Unreachable(chain(&error)))?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
 }
 
-async fn refusal(response: Response<Body>) -> Trouble {
+/// Sends a request, whose answer has to begin within `patience`.
+pub(super) async fn answer(
+    client: &Client,
+    request: Builder,
+    patience: Duration,
+) -> Result<Response<Body>, WatchError> {
+    let request = request.body(Body::empty());
+    let request = request.map_err(|error| WatchError::Garbled(chain(&error)))?;
+    let sent = timeout(patience, client.send(request)).await;
+    sent.map_err(|_| WatchError::Silent)?.map_err(|error| WatchError::Unreachable(chain(&error)))
+}
+
+/// Reads an answer to its end, which has to come within `patience`.
+pub(super) async fn whole(
+    response: Response<Body>,
+    patience: Duration,
+) -> Result<Bytes, WatchError> {
+    let body = timeout(patience, Limited::new(response.into_body(), MOST_PAGE).collect()).await;
+    body.map_err(|_| WatchError::Silent)?.map(|body| body.to_bytes()).map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            WatchError::Oversized
+        } else {
+            WatchError::Unreachable(chain(&*error))
+        }
+    })
+}
+
+pub(super) async fn refusal(response: Response<Body>) -> WatchError {
     let code = response.status();
     let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let seconds = header.and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -127,7 +158,7 @@ async fn refusal(response: Response<Body>) -> Trouble {
     } else {
         one_line(&status.message)
     };
-    Trouble::Refused { code: code.as_u16(), message, retry_after }
+    WatchError::Refused { code: code.as_u16(), message, retry_after }
 }
 
 /// The answer to a watch, line by line.
@@ -139,7 +170,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Returns the next line, if it comes before `deadline`; none at the end.
-    pub(super) async fn next(&mut self, deadline: Instant) -> Result<Option<&[u8]>, Trouble> {
+    pub(super) async fn next(&mut self, deadline: Instant) -> Result<Option<&[u8]>, WatchError> {
         self.line.clear();
         self.line.shrink_to(KEPT);
         loop {
@@ -149,18 +180,18 @@ impl Lines {
                 .expect("reading memory does not fail");
             self.frame.advance(taken);
             if self.line.len() > MOST_LINE {
-                return Err(Trouble::Oversized);
+                return Err(WatchError::Oversized);
             }
             if self.line.ends_with(b"\n") {
                 return Ok(Some(&self.line));
             }
             let frame =
-                timeout_at(deadline, self.body.frame()).await.map_err(|_| Trouble::Silent)?;
+                timeout_at(deadline, self.body.frame()).await.map_err(|_| WatchError::Silent)?;
             match frame {
                 // A line without an end is half an event.
                 None => return Ok(None),
                 Some(Ok(frame)) => self.frame = frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => return Err(Trouble::Unreachable(chain(&error))),
+                Some(Err(error)) => return Err(WatchError::Unreachable(chain(&error))),
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::field::{Target, Text, or_default, protocol};
-use super::object::{Metadata, Object, Watched};
+use super::field::{Moment, Target, Text, or_default, protocol};
+use super::object::Watched;
 use crate::model::{IpFamily, Labels, Name, Service, ServicePort, TargetPort};
 
 const PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
@@ -11,10 +11,16 @@ const PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
 /// What a headless Service has in the place of its address.
 const HEADLESS: &str = "None";
 
+/// What is kept of `metadata`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    labels: Option<Labels>,
+    creation_timestamp: Option<Moment>,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     spec: Spec<'a>,
 }
@@ -46,18 +52,11 @@ struct Port<'a> {
     target_port: Option<Target>,
 }
 
-impl<'a> Object<'a> for Wire<'a> {
-    fn metadata(&self) -> &Metadata<'a> {
-        &self.metadata
-    }
-}
-
 impl Watched for Service {
+    type Metadata<'a> = Metadata;
     type Wire<'a> = Wire<'a>;
-}
 
-impl From<Wire<'_>> for Service {
-    fn from(Wire { metadata, spec }: Wire<'_>) -> Self {
+    fn new(metadata: Metadata, Wire { spec }: Wire<'_>) -> Self {
         let labelled =
             metadata.labels.as_ref().is_some_and(|labels| labels.get(PROXY_NAME).is_some());
         // Older objects have only the first of their addresses.

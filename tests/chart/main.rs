@@ -152,19 +152,23 @@ fn a_parent_chart_turns_it_on_and_off_by_a_condition() {
 
 #[test]
 fn the_role_may_what_is_watched_and_nothing_else() {
-    let watched: BTreeSet<(&str, &str)> =
-        watch::ALL.iter().map(|watch| (watch.kind.group, watch.kind.plural)).collect();
+    let watched: BTreeSet<(&str, &str, Option<&str>)> = watch::ALL
+        .iter()
+        .map(|watch| (watch.kind.group, watch.kind.plural, watch.kind.only))
+        .collect();
     for values in [&[][..], &["--values", EVERYTHING]] {
         let chart = render(values);
         let mut allowed = BTreeSet::new();
         let rules = find(&chart, "ClusterRole", "netvitals:netvitals-cluster")["rules"].as_array();
         for rule in rules.expect("rules") {
             assert_eq!(rule["verbs"], json!(["list", "watch"]), "{rule}");
-            assert_eq!(rule.as_object().expect("a rule").len(), 3, "{rule}");
+            let only = rule["resourceNames"][0].as_str();
+            let keys = rule.as_object().expect("a rule").len();
+            assert_eq!(keys, 3 + usize::from(only.is_some()), "{rule}");
             let groups = rule["apiGroups"].as_array().expect("groups");
             let resources = rule["resources"].as_array().expect("resources");
             for group in groups.iter().filter_map(Value::as_str) {
-                allowed.extend(resources.iter().filter_map(|it| Some((group, it.as_str()?))));
+                allowed.extend(resources.iter().filter_map(|it| Some((group, it.as_str()?, only))));
             }
         }
         assert_eq!(allowed, watched);

@@ -17,14 +17,14 @@ use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
 use netvitals::report::Report;
 use netvitals::role::cluster;
-use netvitals::task::Task;
-use netvitals::watch::{self, Counts};
+use netvitals::watch;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 type Objects = Arc<[(&'static str, Value)]>;
 
@@ -54,16 +54,9 @@ async fn answer(State(objects): State<Objects>, request: Request) -> Response {
 async fn report(objects: impl Into<Objects>) -> (Report, String) {
     let router = Router::new().fallback(answer).with_state(objects.into());
     let client = Client::new(router, "default");
-    let counts = Arc::new(Counts::default());
     let (sender, mut changes) = mpsc::channel(16);
-    for watch in watch::ALL {
-        tokio::spawn((watch.start)(
-            client.clone(),
-            sender.clone(),
-            counts.clone(),
-            Task::new("watch"),
-        ));
-    }
+    let stop = CancellationToken::new();
+    let (_, counts) = watch::run_all(&client, &sender, &TaskTracker::new(), &stop);
     static CHECKS: &[&Check] = &[&endpoint_mismatch::CHECK];
     let mut owner = Owner::new(CHECKS, Settings::default());
     let sure = Instant::now() + Duration::from_secs(15);

@@ -1,10 +1,11 @@
 //! The chart as far as it can be held without Helm: its dashboards, version, schema and table of values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
+use netvitals::watch;
 use serde_json::Value;
 
 const CHART: &str = "deploy/helm/netvitals";
@@ -42,6 +43,35 @@ fn the_chart_holds_every_dashboard() {
         names.filter(|name| Path::new(name).extension().is_some_and(|it| it == "json")).collect()
     };
     assert_eq!(names(&format!("{CHART}/files/dashboards")), names("dashboards"));
+}
+
+/// The rules of the cluster role: one for each group, and one for each kind of one name.
+fn rules() -> String {
+    let mut rules: BTreeMap<(&str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    for kind in watch::ALL.iter().map(|watch| watch.kind) {
+        rules.entry((kind.group, kind.only)).or_default().insert(kind.plural);
+    }
+    let rule = |((group, only), plurals): (&(&str, Option<&str>), &BTreeSet<&str>)| {
+        let group = if group.is_empty() { "\"\"" } else { group };
+        let plurals = plurals.iter().copied().collect::<Vec<_>>().join(", ");
+        let only = only.map_or_else(String::new, |name| format!("    resourceNames: [{name}]\n"));
+        format!(
+            "  - apiGroups: [{group}]\n    resources: [{plurals}]\n{only}    verbs: [list, watch]\n"
+        )
+    };
+    rules.iter().map(rule).collect()
+}
+
+#[test]
+fn the_role_of_the_chart_may_what_is_watched() {
+    const BEGIN: &str =
+        "  {{- /* rules: written by UPDATE_GOLDEN=1 cargo test --test repository deploy */}}\n";
+    const END: &str = "  {{- /* end of rules */}}\n";
+    let path = format!("{CHART}/templates/rbac.yaml");
+    let text = read(&path);
+    let (before, rest) = text.split_once(BEGIN).expect(BEGIN);
+    let (_, after) = rest.split_once(END).expect(END);
+    golden(&path, &format!("{before}{BEGIN}{}{END}{after}", rules()));
 }
 
 #[test]

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
@@ -18,14 +17,14 @@ use netvitals::page::{Format, write};
 use netvitals::report::text::{self, Style};
 use netvitals::report::{Report, json};
 use netvitals::sim::api::Api;
-use netvitals::task::Task;
-use netvitals::watch::{self, Counts};
+use netvitals::watch;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// 2027-01-15T08:00:00Z.
 const BEGIN: Duration = Duration::from_secs(1_800_000_000);
@@ -166,16 +165,8 @@ async fn follow(owner: &mut Owner, changes: &mut Receiver<Change>) {
 async fn report(case: &Path) -> Report {
     let stop = CancellationToken::new();
     let client = Client::new(api(case, &stop).routes(), "default");
-    let counts = Arc::new(Counts::default());
     let (sender, mut changes) = mpsc::channel(1024);
-    for watch in watch::ALL {
-        tokio::spawn((watch.start)(
-            client.clone(),
-            sender.clone(),
-            counts.clone(),
-            Task::new("watch"),
-        ));
-    }
+    watch::run_all(&client, &sender, &TaskTracker::new(), &stop);
     let mut owner = Owner::new(check::ALL, Settings::default());
     let mut report = None;
     for uptime in [Duration::from_secs(100), Duration::from_secs(100) + LATER] {

@@ -51,20 +51,26 @@ fn words(list: &Value) -> BTreeSet<String> {
 
 #[test]
 fn the_role_may_list_and_watch_what_is_watched_and_nothing_else() {
-    let watched = watch::ALL.iter().map(|watch| (watch.kind.group, watch.kind.plural));
-    let watched: BTreeSet<(String, String)> =
-        watched.map(|(group, plural)| (group.to_owned(), plural.to_owned())).collect();
+    let watched = watch::ALL.iter().map(|watch| {
+        let only = watch.kind.only.into_iter().map(str::to_owned).collect();
+        (watch.kind.group.to_owned(), watch.kind.plural.to_owned(), only)
+    });
+    let watched: BTreeSet<(String, String, BTreeSet<String>)> = watched.collect();
     let mut allowed = BTreeSet::new();
     for rule in
         object("ClusterRole", "netvitals:netvitals-cluster")["rules"].as_array().expect("rules")
     {
         let named: Vec<&str> =
             rule.as_object().expect("a rule").keys().map(String::as_str).collect();
-        assert_eq!(named, ["apiGroups", "resources", "verbs"], "{rule}");
+        let known = ["apiGroups", "resourceNames", "resources", "verbs"];
+        assert!(named.iter().all(|key| known.contains(key)), "{rule}");
+        let names = words(&rule["resourceNames"]);
         assert_eq!(rule["verbs"], json!(["list", "watch"]), "{rule}");
         for group in words(&rule["apiGroups"]) {
             allowed.extend(
-                words(&rule["resources"]).into_iter().map(|plural| (group.clone(), plural)),
+                words(&rule["resources"])
+                    .into_iter()
+                    .map(|plural| (group.clone(), plural, names.clone())),
             );
         }
     }

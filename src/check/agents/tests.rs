@@ -133,7 +133,7 @@ fn most_agents_silent_at_once_are_one_finding_about_the_listener() {
     let heard_before = speak(nodes(&["n1", "n2", "n3"]), &["n1", "n2", "n3"]).after(100);
     assert_eq!(ask(&speak(heard_before, &["n1"])).findings, expected);
     // Also when what they said last is forgotten, and the API is out of reach too.
-    let alone = speak(nodes(&["n1", "n2", "n3"]), &["n1"]).after(500);
+    let alone = speak(nodes(&["n1", "n2", "n3"]), &["n1"]).in_silence(500);
     let answer = ask(&speak(alone, &["n1"]));
     assert_eq!(answer.findings, expected);
     assert_eq!(answer.gaps.len(), 2, "{:?}", answer.gaps);

@@ -7,37 +7,26 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Parameters;
+use crate::model::{Kind, Scope};
+use crate::watch;
 
 /// Changes that are remembered for watches; older ones are `410`.
 const HISTORY: usize = 4096;
 
-/// A kind as the API names it.
-#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Kind {
-    pub(super) kind: &'static str,
+/// A kind in the version that is served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Served {
+    pub(super) kind: &'static Kind,
     pub(super) version: &'static str,
-    pub(super) path: &'static str,
 }
 
-/// What is served; spelled out here, so that a misspelt path in the model shows.
-pub(super) static KINDS: [Kind; 6] = [
-    Kind { kind: "Node", version: "v1", path: "/api/v1/nodes" },
-    Kind { kind: "Namespace", version: "v1", path: "/api/v1/namespaces" },
-    Kind { kind: "Pod", version: "v1", path: "/api/v1/pods" },
-    Kind { kind: "Service", version: "v1", path: "/api/v1/services" },
-    Kind {
-        kind: "EndpointSlice",
-        version: "discovery.k8s.io/v1",
-        path: "/apis/discovery.k8s.io/v1/endpointslices",
-    },
-    Kind {
-        kind: "NetworkPolicy",
-        version: "networking.k8s.io/v1",
-        path: "/apis/networking.k8s.io/v1/networkpolicies",
-    },
-];
+impl Served {
+    pub(super) fn api_version(self) -> String {
+        self.kind.api_version(self.version)
+    }
+}
 
-/// Kind, namespace and name.
+/// The label of the kind, namespace and name.
 type Id = (&'static str, String, String);
 
 /// One change, as a watch tells it.
@@ -58,7 +47,10 @@ pub(super) struct Store {
     /// Watches from before this version cannot go on.
     forgotten: u64,
     forbidden: BTreeSet<&'static str>,
+    pub(super) served: Vec<Served>,
     pub(super) streams: bool,
+    /// Whether discovery has its aggregated form.
+    pub(super) aggregates: bool,
 }
 
 impl Default for Store {
@@ -70,7 +62,13 @@ impl Default for Store {
             version: 1,
             forgotten: 1,
             forbidden: BTreeSet::new(),
+            served: watch::ALL
+                .iter()
+                .filter(|watch| !watch.kind.optional)
+                .map(|watch| Served { kind: watch.kind, version: watch.kind.versions[0] })
+                .collect(),
             streams: true,
+            aggregates: true,
         }
     }
 }
@@ -84,9 +82,14 @@ impl Store {
         let text = |object: &Value, pointer: &str| {
             object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        let named = text(&object, "/kind");
-        let kind = named_kind(&named).ok_or_else(|| {
-            let known: Vec<_> = KINDS.iter().map(|kind| kind.kind).collect();
+        let (named, version) = (text(&object, "/kind"), text(&object, "/apiVersion"));
+        let is_meant = |served: &&Served| {
+            // Two groups may have one name.
+            let is_of = |group: &str| version.is_empty() || *group == *served.kind.group;
+            served.kind.name == named && is_of(version.rsplit_once('/').map_or("", |it| it.0))
+        };
+        let served = *self.served.iter().find(is_meant).ok_or_else(|| {
+            let known: Vec<_> = self.served.iter().map(|served| served.kind.name).collect();
             invalid(format!("cannot serve kind {named:?}: use one of {}", known.join(", ")))
         })?;
         let (namespace, name) =
@@ -94,17 +97,22 @@ impl Store {
         if name.is_empty() {
             return Err(invalid(format!("a {named} has no metadata.name: give it one")));
         }
+        if namespace.is_empty() != (served.kind.scope == Scope::Cluster) {
+            let place = if namespace.is_empty() { "needs a" } else { "has no" };
+            return Err(invalid(format!("a {named} {place} metadata.namespace: correct it")));
+        }
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        object["apiVersion"] = kind.version.into();
+        object["apiVersion"] = served.api_version().into();
         let object = Arc::new(object);
-        let old = self.objects.insert((kind.kind, namespace, name), object.clone());
+        let kind = served.kind.label;
+        let old = self.objects.insert((kind, namespace, name), object.clone());
         let what = if old.is_some() { "MODIFIED" } else { "ADDED" };
-        Ok(self.remember(kind.kind, what, object))
+        Ok(self.remember(kind, what, object))
     }
 
     pub(super) fn delete(&mut self, kind: &str, namespace: &str, name: &str) -> Option<u64> {
-        let kind = named_kind(kind)?.kind;
+        let kind = self.labelled(kind)?;
         let object = self.objects.remove(&(kind, namespace.to_owned(), name.to_owned()))?;
         self.version += 1;
         let mut object = Arc::unwrap_or_clone(object);
@@ -123,7 +131,7 @@ impl Store {
     }
 
     pub(super) fn compact(&mut self) -> u64 {
-        // A version of its own, so that even those who have seen every change are too old.
+        // A version of its own, so that even a watch that has seen every change is too old.
         self.version += 1;
         self.history.clear();
         self.forgotten = self.version;
@@ -136,20 +144,43 @@ impl Store {
     }
 
     pub(super) fn forbid(&mut self, kind: &str, forbidden: bool) {
-        let Some(kind) = named_kind(kind) else { return };
+        let Some(kind) = self.labelled(kind) else { return };
         if forbidden {
-            self.forbidden.insert(kind.kind);
+            self.forbidden.insert(kind);
         } else {
-            self.forbidden.remove(kind.kind);
+            self.forbidden.remove(kind);
         }
     }
 
     pub(super) fn is_forbidden(&self, kind: &Kind) -> bool {
-        self.forbidden.contains(kind.kind)
+        self.forbidden.contains(kind.label)
+    }
+
+    /// Serves a kind from now on, in one version.
+    pub(super) fn install(&mut self, kind: &'static Kind, version: &'static str) {
+        self.served.retain(|served| served.kind != kind);
+        self.served.push(Served { kind, version });
+    }
+
+    /// Serves a kind no longer, and forgets its objects.
+    pub(super) fn uninstall(&mut self, kind: &Kind) -> u64 {
+        self.served.retain(|served| served.kind != kind);
+        self.objects.retain(|(label, _, _), _| *label != kind.label);
+        self.version += 1;
+        self.version
+    }
+
+    pub(super) fn is_served(&self, kind: &Kind) -> bool {
+        self.served.iter().any(|served| served.kind == kind)
+    }
+
+    fn labelled(&self, label: &str) -> Option<&'static str> {
+        let mut labels = self.served.iter().map(|served| served.kind.label);
+        labels.find(|known| *known == label)
     }
 
     /// Returns a page of a list; none when the token's list has changed since.
-    pub(super) fn page(&self, kind: &Kind, query: &Parameters) -> Option<Value> {
+    pub(super) fn page(&self, served: Served, query: &Parameters) -> Option<Value> {
         let limit = query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(0);
         let (version, from) = match query.get("continue") {
             None => (self.version, 0),
@@ -161,7 +192,7 @@ impl Store {
         if version != self.version {
             return None;
         }
-        let all = self.list(kind.kind);
+        let all = self.list(served.kind.label);
         let until = if limit == 0 { all.len() } else { all.len().min(from + limit) };
         let items: Vec<Value> = all.get(from..until)?.iter().map(|it| bare(it)).collect();
         let mut metadata = json!({ "resourceVersion": version.to_string() });
@@ -170,7 +201,7 @@ impl Store {
             metadata["remainingItemCount"] = (all.len() - until).into();
         }
         Some(json!({
-            "kind": format!("{}List", kind.kind), "apiVersion": kind.version,
+            "kind": format!("{}List", served.kind.name), "apiVersion": served.api_version(),
             "metadata": metadata, "items": items,
         }))
     }
@@ -180,13 +211,13 @@ impl Store {
         if version < self.forgotten {
             return None;
         }
-        let news = self.history.iter().filter(|it| it.version > version && it.kind == kind.kind);
+        let news = self.history.iter().filter(|it| it.version > version && it.kind == kind.label);
         Some(news.map(|it| line(it.what, &it.object)).collect())
     }
 
     /// Returns the lines of everything that is there.
     pub(super) fn initial(&self, kind: &Kind) -> Vec<String> {
-        self.list(kind.kind).iter().map(|object| line("ADDED", object)).collect()
+        self.list(kind.label).iter().map(|object| line("ADDED", object)).collect()
     }
 }
 
@@ -203,10 +234,6 @@ fn bare(object: &Value) -> Value {
         fields.remove("apiVersion");
     }
     object
-}
-
-fn named_kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.kind == name)
 }
 
 fn invalid(message: String) -> io::Error {

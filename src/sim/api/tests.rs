@@ -112,10 +112,14 @@ fn what_cannot_be_served_is_refused_with_a_remedy() {
     let refused = |object| api.put(object).unwrap_err().to_string();
     assert_eq!(
         refused(json!({ "kind": "Cron" })),
-        "cannot serve kind \"Cron\": use one of Node, Namespace, Pod, Service, EndpointSlice, \
-         NetworkPolicy"
+        "cannot serve kind \"Cron\": use one of EndpointSlice, Namespace, NetworkPolicy, Node, \
+         Pod, Service"
     );
     assert_eq!(refused(json!({ "kind": "Pod" })), "a Pod has no metadata.name: give it one");
+    let named = |kind| json!({ "kind": kind, "metadata": { "name": "a" } });
+    assert_eq!(refused(named("Pod")), "a Pod needs a metadata.namespace: correct it");
+    let calico = json!({ "kind": "NetworkPolicy", "apiVersion": "crd.projectcalico.org/v1" });
+    assert!(refused(calico).starts_with("cannot serve kind \"NetworkPolicy\""));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::store::{Kind, line};
+use super::store::{Served, line};
 use super::{Api, status_object};
 
 /// How long a watch lasts that does not say it.
@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(1800);
 /// The state of one watch.
 pub(super) struct Watching {
     api: Api,
-    kind: &'static Kind,
+    served: Served,
     /// What happened until then was told.
     version: u64,
     lines: VecDeque<String>,
@@ -32,11 +32,11 @@ pub(super) struct Watching {
 
 impl Watching {
     /// Goes on from `version`; from 0, begins with everything that is there.
-    pub(super) fn new(api: &Api, kind: &'static Kind, version: u64, timeout: Option<u64>) -> Self {
+    pub(super) fn new(api: &Api, served: Served, version: u64, timeout: Option<u64>) -> Self {
         let timeout = timeout.map_or(TIMEOUT, Duration::from_secs);
         let mut watching = Self {
             api: api.clone(),
-            kind,
+            served,
             version,
             lines: VecDeque::new(),
             news: api.news.subscribe(),
@@ -46,7 +46,7 @@ impl Watching {
         };
         if version == 0 {
             let store = api.store();
-            watching.lines.extend(store.initial(kind));
+            watching.lines.extend(store.initial(served.kind));
             watching.version = store.version();
         }
         watching
@@ -79,7 +79,7 @@ impl Watching {
             }
             self.news.borrow_and_update();
             self.catch_up();
-            if !self.lines.is_empty() {
+            if self.ended || !self.lines.is_empty() {
                 continue;
             }
             tokio::select! {
@@ -99,7 +99,9 @@ impl Watching {
 
     fn catch_up(&mut self) {
         let store = self.api.store();
-        if let Some(news) = store.since(self.kind, self.version) {
+        if !store.is_served(self.served.kind) {
+            self.ended = true;
+        } else if let Some(news) = store.since(self.served.kind, self.version) {
             self.lines.extend(news);
             self.version = store.version();
         } else {
@@ -112,7 +114,7 @@ impl Watching {
 
     fn bookmark(&self, annotation: Option<&str>) -> String {
         let mut object = json!({
-            "kind": self.kind.kind, "apiVersion": self.kind.version,
+            "kind": self.served.kind.name, "apiVersion": self.served.api_version(),
             "metadata": { "resourceVersion": self.version.to_string() },
         });
         if let Some(annotation) = annotation {

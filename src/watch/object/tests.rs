@@ -7,7 +7,9 @@ use crate::model::{EndpointSlice, Pod};
 
 /// Returns the fact of a decodable object.
 pub(crate) fn read<T: Watched>(json: &str) -> T {
-    serde_json::from_str::<T::Wire<'_>>(json).map(Into::into).expect(json)
+    let Split { aside: InMetadata(metadata), rest } =
+        serde_json::from_str::<Whole<'_, T>>(json).expect(json);
+    T::new(metadata.rest, rest)
 }
 
 /// Takes one field after the other out of `full`, and makes it `null`, each of which has to

@@ -65,3 +65,23 @@ fn with_sighup_a_kubeconfig_that_is_missing_changes_nothing() {
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("name a readable kubeconfig"), "{log}");
 }
+
+#[test]
+fn with_sighup_the_kubeconfig_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("kubeconfig");
+    let write = |text: &str| fs::write(&path, text).expect("a file");
+    write(KUBECONFIG);
+    let config = Config::of(&format!("kubeconfig: {}\n", path.display()));
+    let cluster = start(&["cluster", &config.flag()]);
+    let other = KUBECONFIG.replace(":1'", ":2'");
+    for (text, valid) in [("clusters: [", 0), (KUBECONFIG, 1), ("{}", 0), (&other, 1)] {
+        write(text);
+        cluster.send(Signal::SIGHUP);
+        cluster.waits_until_it_follows(valid);
+    }
+    let (code, log) = cluster.end(Signal::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("no usable kubeconfig"), "{log}");
+    assert!(log.contains("access to the API server is renewed"), "{log}");
+}

@@ -1,8 +1,8 @@
 //! An API server that does what a test says, behind the real client and without a socket.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io;
+use std::slice::from_ref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use netvitals::watch::{self, Counts};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::service_fn;
 
 /// One request, as the server sees it.
@@ -42,7 +44,7 @@ pub(crate) enum What {
     Watch(String),
 }
 
-/// What the server does about it; no answer means that nobody listens.
+/// What the server does about it; no answer is a connection refused.
 pub(crate) type Answer = Option<Response<Body>>;
 
 /// A watch in the making.
@@ -81,8 +83,14 @@ pub(crate) fn body(steps: impl IntoIterator<Item = Step>) -> Answer {
 
 /// Returns a quiet watch, which the server ends in time.
 pub(crate) fn quiet() -> Answer {
-    body([Step::Wait(30)])
+    let mut answer = Body::empty().into_response();
+    answer.extensions_mut().insert(Quiet);
+    Some(answer)
 }
+
+/// Marks a watch that lasts for as long as it was asked for.
+#[derive(Clone, Copy)]
+struct Quiet;
 
 /// Returns a streaming list of the named pods, which then goes on quietly.
 pub(crate) fn stream(version: u64, pods: &[&str]) -> Answer {
@@ -122,7 +130,7 @@ pub(crate) struct Following {
     owner: Owner,
     changes: Receiver<Change>,
     counts: Arc<Counts>,
-    task: Task,
+    tasks: Vec<Task>,
     start: Instant,
     asked: Arc<Mutex<Vec<Ask>>>,
 }
@@ -144,21 +152,25 @@ pub(crate) fn follow(
             log.push(ask.clone());
             log.len() - 1
         };
-        let answer = answer(before, &ask);
+        let mut answer = answer(before, &ask);
+        if answer.as_ref().is_some_and(|answer| answer.extensions().get::<Quiet>().is_some()) {
+            answer = body([Step::Wait(length(request.uri()))]);
+        }
         async { answer.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused)) }
     });
     let client = Client::new(server, "default");
-    let counts = Arc::new(Counts::default());
-    let (sender, changes) = mpsc::channel(capacity);
-    let task = Task::beating("watch", watch::HANGS);
-    let (counted, beating) = (counts.clone(), task.clone());
     let kind = watch::ALL.iter().find(|watch| watch.kind.plural == plural).expect("a kind");
-    tokio::spawn(async move {
-        let ended: Result<(), Infallible> = (kind.start)(client, sender, counted, beating).await;
-        let Ok(()) = ended;
-    });
+    let (sender, changes) = mpsc::channel(capacity);
+    let (leaves, stop) = (TaskTracker::new(), CancellationToken::new());
+    let (tasks, counts) = watch::run(from_ref(kind), &client, &sender, &leaves, &stop);
     let owner = Owner::new(&[], Settings::default());
-    Following { owner, changes, counts, task, start, asked }
+    Following { owner, changes, counts, tasks, start, asked }
+}
+
+/// Returns for how many seconds a watch is asked for.
+fn length(uri: &Uri) -> u64 {
+    let Query(query) = Query::<BTreeMap<String, String>>::try_from_uri(uri).expect("a query");
+    query["timeoutSeconds"].parse().expect("a number")
 }
 
 fn what(uri: &Uri) -> What {
@@ -199,7 +211,7 @@ impl Following {
 
     /// Returns for how long the watch has hung, if it does.
     pub(crate) fn silence(&self) -> Option<Duration> {
-        task::silent(std::slice::from_ref(&self.task)).map(|(_, silence)| silence)
+        task::silent(&self.tasks).map(|(_, silence)| silence)
     }
 
     /// Takes one change, and returns whether there was one.

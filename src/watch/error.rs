@@ -4,11 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// An end that was not wished for. The text is one line and names the remedy where there is one.
+/// The text is one line and names the remedy where there is one.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum WatchError {
     /// The other side ended it before its time.
     Cut,
+    /// A list that brings nothing new does not end.
+    Endless,
     /// What came is not what the API sends.
     Garbled(String),
     /// The owner of the facts is gone, and with it the process.
@@ -34,10 +36,13 @@ pub(super) enum Trouble {
     Unsupported(String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for WatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cut => f.write_str("the API server ended it at once"),
+            Self::Cut => f.write_str("the API server ended it before its time"),
+            Self::Endless => {
+                f.write_str("the API server lists without end: check what is before it")
+            }
             Self::Garbled(what) => {
                 write!(f, "this is not the Kubernetes API ({what}): check the server's address")
             }
