@@ -2,12 +2,12 @@
 
 pub mod agent;
 pub mod cluster;
+mod command;
 pub mod demo;
 pub mod get;
 pub mod reload;
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,42 +16,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::family::Desc;
-use crate::log::{Form, Level};
-use crate::setting::Address;
 use crate::task::{self, process};
 use crate::{check, host, http, log, probe, pull, watch};
+pub use command::{Command, Run};
 use reload::Reload;
 
 /// How long tasks may take to end once the role has.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// What to run, and how.
-#[derive(Debug)]
-pub struct Command {
-    /// Where to listen.
-    pub listen: Address,
-    /// What is logged.
-    pub log: (Level, Form),
-    /// Whether only to check that all of this is valid.
-    pub check: bool,
-    /// The role.
-    pub run: Run,
-}
-
-/// A role and its options.
-#[derive(Clone, Debug)]
-pub enum Run {
-    /// `netvitals agent`
-    Agent(agent::Options),
-    /// `netvitals cluster`, and where its kubeconfig is.
-    Cluster(cluster::Options, Option<PathBuf>),
-    /// `netvitals demo`
-    Demo(demo::Options),
-    /// `netvitals demo --list`
-    Scenarios,
-    /// `netvitals get`
-    Get(get::Options),
-}
 
 /// Runs a role until SIGTERM or Ctrl-C; with SIGHUP it follows its configuration.
 ///
