@@ -9,7 +9,7 @@ use serde_saphyr::{Error, Location, Spanned};
 use crate::file;
 use crate::log::{Form, Level};
 use crate::model::Vantage;
-use crate::setting::{Address, Domain, Named, Period, Service, Url};
+use crate::setting::{Address, CheckId, Domain, Named, Period, Service, Url};
 use crate::task::apart_blocking;
 
 /// No configuration is longer.
@@ -31,6 +31,8 @@ pub struct Config {
     pub pull: Pull,
     /// `--agents.…`
     pub agents: Agents,
+    /// `--check.…`
+    pub check: Checks,
     /// `--node-name`
     pub node_name: Option<String>,
     /// `--vantage`
@@ -101,6 +103,14 @@ pub struct Reach {
 pub struct Pull {
     /// `--pull.interval`
     pub interval: Option<Spanned<Period>>,
+}
+
+/// Which checks are asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checks {
+    /// `--check.disable`
+    pub disable: Option<Vec<CheckId>>,
 }
 
 /// What the agents' objects are called.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::check::Check;
 use crate::cluster::{Change, Clock, Cluster, Settings};
-use crate::report::{Past, Report};
+use crate::report::{Past, Report, STILL, Stopwatch};
 
 /// A report is made at least this often; one that is three times older is not served.
 pub const CADENCE: Duration = Duration::from_secs(10);
@@ -23,13 +23,19 @@ pub struct Owner {
     past: Past,
     dirty: bool,
     last: Option<Clock>,
+    stopwatch: Stopwatch,
 }
 
 impl Owner {
-    /// Begins without any fact.
+    /// Begins without any fact, and without measuring how long checks take.
     pub fn new(checks: &'static [&'static Check], settings: Settings) -> Self {
         let (cluster, past) = (Cluster::new(settings), Past::default());
-        Self { checks, cluster, past, dirty: false, last: None }
+        Self { checks, cluster, past, dirty: false, last: None, stopwatch: STILL }
+    }
+
+    /// Measures how long checks take.
+    pub fn timed(self, stopwatch: Stopwatch) -> Self {
+        Self { stopwatch, ..self }
     }
 
     /// Returns the facts as they are now.
@@ -71,7 +77,8 @@ impl Owner {
     }
 
     fn evaluate(&mut self, now: Clock) -> Report {
-        let (report, past) = Report::evaluate(self.checks, &self.cluster, &self.past);
+        let (report, past) =
+            Report::measured(self.checks, &self.cluster, &self.past, self.stopwatch);
         (self.past, self.dirty, self.last) = (past, false, Some(now));
         report
     }

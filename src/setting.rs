@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
+use crate::check;
 use crate::model::Key;
 
 /// Where a server listens: `:12350` is every address of the machine.
@@ -66,6 +68,17 @@ pub struct Service {
     pub name: String,
     /// The port on which it is asked by its name.
     pub port: u16,
+}
+
+/// A check of the cluster role, by its id: `scraping`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CheckId(pub &'static str);
+
+/// By hand, because a derived one would borrow the name from the file.
+impl<'de> Deserialize<'de> for CheckId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// What was written in the place of a value, and what should be.
@@ -201,6 +214,18 @@ impl FromStr for Domain {
             return Err(Misread(format!("{text:?} is no name of DNS: write example.com")));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for CheckId {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        let known = || check::ALL.iter().map(|check| check.id);
+        known().find(|id| *id == text).map(Self).ok_or_else(|| {
+            let known: Vec<&str> = known().collect();
+            Misread(format!("{text:?} is no check: known are {}", known.join(", ")))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::sources::Sources;
 use super::{Common, SECOND};
 use crate::cluster::Settings;
 use crate::role::{Command, Run, cluster};
-use crate::setting::{Named, Period, Url};
+use crate::setting::{CheckId, Named, Period, Url};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct ClusterArgs {
@@ -60,6 +60,14 @@ pub(super) struct ClusterArgs {
     /// Age up to which a node may still be setting up its network, and is not judged.
     #[arg(long, env = "NETVITALS_YOUNG_NODE", default_value = "5m")]
     young_node: Period,
+    /// A check that is not asked; may be given more than once.
+    #[arg(
+        long = "check.disable",
+        env = "NETVITALS_CHECK_DISABLE",
+        value_delimiter = ',',
+        value_name = "CHECK"
+    )]
+    check_disable: Vec<CheckId>,
 }
 
 impl ClusterArgs {
@@ -82,6 +90,7 @@ impl ClusterArgs {
             agents.headless_service,
         );
         from.time("young_node", &mut self.young_node, file.young_node, path);
+        from.fill("check_disable", &mut self.check_disable, file.check.disable);
 
         from.within("pull_interval", self.pull_interval, SECOND, 300 * SECOND)?;
         let named = |name: String| (!name.is_empty()).then(|| name.into());
@@ -94,6 +103,7 @@ impl ClusterArgs {
             dns_service: self.dns_service.0,
             named_agents: self.agent.len(),
             young_node: self.young_node.0,
+            disabled: self.check_disable.into_iter().map(|check| check.0).collect(),
             ..Settings::default()
         };
         let agents = self.agent.into_iter().map(|url| url.0).collect();

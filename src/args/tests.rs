@@ -197,3 +197,16 @@ fn every_flag_has_its_environment_name_and_kubernetes_sets_none_of_them() {
     }
     assert!(seen > 20, "{seen}");
 }
+
+#[test]
+fn a_check_is_switched_off_by_its_name_and_no_other() {
+    let file = file("check: {disable: [scraping]}\n");
+    let path = format!("--config.file={}", file.path().display());
+    let disabled = |line: &[&str]| cluster(line).settings.disabled.into_iter().collect::<Vec<_>>();
+    assert_eq!(disabled(&[]), [""; 0]);
+    assert_eq!(disabled(&[&path]), ["scraping"]);
+    assert_eq!(disabled(&[&path, "--check.disable=ip_pools,agents"]), ["agents", "ip_pools"]);
+    let line = ["netvitals", "cluster", "--check.disable=scrapping"];
+    let error = CommandLine::command().try_get_matches_from(line).unwrap_err().to_string();
+    assert!(error.contains("is no check: known are agents, scraping, "), "{error}");
+}

@@ -1,21 +1,23 @@
 //! Does anybody collect these metrics?
 //!
 //! Without that no alert can come, and nothing else would say so: an alert on it would be made of
-//! what nobody collects. It is no fault of the cluster, so it is only a note. Each replica judges
+//! what is not collected. It is no fault of the cluster, so it is only a note. Each replica judges
 //! for itself. Left out: whether the agents are collected, which only they would know.
 
 use std::time::Duration;
 
-use super::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use super::words::count;
+use super::{Check, Code, Finding, Layer, Output, Remedy};
 use crate::cluster::Cluster;
 use crate::family::Desc;
-use crate::model::{Fact, Key, Namespace, Object, Skipped, Unanswered};
+use crate::model::{Fact, Key, Namespace, Skipped, Unanswered};
 
 /// Looks whether the page of metrics was asked for of late.
 pub static CHECK: Check = Check {
     id: "scraping",
     layer: Layer::Netvitals,
     question: "Does anybody collect these metrics?",
+    runbook: "NetvitalsDown",
     needs: &[],
     wants: &[],
     families: NONE,
@@ -26,49 +28,41 @@ pub static CHECK: Check = Check {
 /// The server counts its own requests, wherever it is.
 const NONE: &[Desc] = &[];
 
-/// Nobody collects that rarely.
+/// Every collector asks more often.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The page of metrics was not asked for.
-pub static NOBODY: Code = Code {
-    id: "scraping.nobody",
-    severity: Severity::Info,
-    grace: Duration::ZERO,
-    explain: "Nobody collects the metrics of this replica, so that no alert can come of them.",
-    remedies: &[
+pub static NOBODY: Code = Code::info("scraping.nobody", &[Namespace::KIND])
+    .explain("Nothing collects the metrics of this replica, so that no alert can come of them.")
+    .independent()
+    .remedies(&[
+        Remedy::inspect("kubectl -n {name} get servicemonitors,podmonitors --show-labels"),
         Remedy::inspect(
-            "kubectl get prometheuses.monitoring.coreos.com -A -o yaml | grep -A3 MonitorSelector",
-        ),
-        Remedy::inspect(
-            "kubectl get servicemonitors,podmonitors -A -l app.kubernetes.io/name=netvitals \
-             --show-labels",
+            "kubectl get prometheuses.monitoring.coreos.com -A -o \
+             'custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,SERVICES:.spec\
+             .serviceMonitorSelector,PODS:.spec.podMonitorSelector'",
         ),
         Remedy::fix(
             "kubectl -n {name} label servicemonitors,podmonitors \
-             -l app.kubernetes.io/name=netvitals release=<what the selector asks for>",
+             -l app.kubernetes.io/name=netvitals release=kube-prometheus-stack --overwrite",
+            "the second command shows the label that is asked for, mostly the name of a Helm \
+             release; undone by release- in the place of release=…",
         ),
-        Remedy::verify(
-            "kubectl -n <namespace of Prometheus> port-forward service/<its Service> 9090 # then \
-             http://127.0.0.1:9090/targets",
-        ),
-    ],
-};
+        Remedy::verify("kubectl -n {name} logs --tail=20 -l app.kubernetes.io/component=cluster"),
+    ]);
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let since = cluster.unscraped_since().ok_or(Skipped::NotConfigured)?;
-    if cluster.now().since(since) >= PATIENCE {
+    let waited = cluster.now().since(since);
+    out.statement(format!("/metrics was asked for {} s ago", count(waited.as_secs())));
+    if waited >= PATIENCE {
         let key = Key::new("", cluster.settings().namespace.clone());
-        let message = "nobody has asked for /metrics in the last 5 minutes: with the Prometheus \
+        let message = "/metrics was not asked for in the last 5 minutes: with the Prometheus \
                        operator, look at whether the ServiceMonitor is there (it is off until \
                        asked for) and has the labels that the serviceMonitorSelector asks for, \
                        mostly release=<its Helm release>; without it, look at the scrape \
                        configuration";
-        out.finding(Finding {
-            code: &NOBODY,
-            subject: Object { kind: Namespace::KIND, key },
-            node: None,
-            message: message.to_owned(),
-        });
+        out.finding(Finding::of::<Namespace>(&NOBODY, key, message));
     }
     Ok(())
 }
@@ -76,6 +70,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Severity;
     use crate::cluster::{Change, Settings};
     use crate::fixtures::{answer, at};
     use crate::owner::Owner;
@@ -112,7 +107,7 @@ mod tests {
         owner.step(Change::Scrapes(0));
         owner.step(Change::Tick { now: at(300), spent: Duration::ZERO });
         let finding = &answer(&CHECK, owner.cluster()).findings[0];
-        assert!(finding.starts_with("scraping.nobody Namespace netvitals: nobody"), "{finding}");
+        assert!(finding.starts_with("scraping.nobody Namespace netvitals: /metrics"), "{finding}");
         assert!(finding.contains("serviceMonitorSelector") && finding.contains("release="));
         assert_eq!(NOBODY.severity, Severity::Info);
     }

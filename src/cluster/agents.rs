@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::{Clock, Cluster};
 use crate::model::{
-    Agent, Captured, Name, Node, Observation, Pod, Protocol, Skipped, Unanswered, Unknown, Vantage,
+    Agent, Captured, Fact, Name, Node, Observation, Pod, Protocol, Skipped, Unanswered, Unknown,
+    Vantage,
 };
 
 /// An agent that did not answer for so long is silent: what it said last may be long past.
@@ -245,7 +246,9 @@ impl<'a> Nodes<'a> {
     pub fn of(cluster: &'a Cluster) -> Self {
         let nodes = cluster.last_known::<Node>().into_iter().flat_map(|nodes| nodes.iter());
         let unsettled = nodes.filter(|(key, node)| !cluster.is_settled(&key.name, node));
-        let existing = cluster.read::<Node>().ok();
+        // Not `read`: a check that is told of agents goes on without the API, and does not need it.
+        let nodes = cluster.last_known::<Node>();
+        let existing = nodes.filter(|_| cluster.can_read(Node::KIND).is_ok());
         Self {
             unsettled: unsettled.map(|(key, _)| &key.name).collect(),
             existing: existing.map(|nodes| nodes.iter().map(|(key, _)| &key.name).collect()),

@@ -1,5 +1,6 @@
 //! What the cluster role is told about its own installation.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{Key, Name};
@@ -26,6 +27,8 @@ pub struct Settings {
     /// No finding has to last longer than this before it counts, whatever its grace; only the
     /// demo cannot wait.
     pub longest_grace: Duration,
+    /// The checks that are not asked, by id.
+    pub disabled: BTreeSet<&'static str>,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             named_agents: 0,
             young_node: Duration::from_secs(300),
             longest_grace: Duration::MAX,
+            disabled: BTreeSet::new(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! All that is known of a cluster at one moment.
 
 use std::any::{Any, TypeId};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Cluster {
     /// How often the page of metrics was asked for, and since when not again; absent where there
     /// is no such page.
     scrapes: Option<(u64, Clock)>,
+    /// The kinds that were read of late, so that a check can be held to what it declares.
+    read: RefCell<BTreeSet<&'static Kind>>,
 }
 
 /// Follows single objects, for what a check would otherwise search for or could not see any more.
@@ -84,6 +87,8 @@ trait Source: Any + Debug + Send {
 
     fn life(&self) -> &Life;
 
+    fn can_read(&self, now: Clock) -> Result<(), Unanswered>;
+
     #[cfg(test)]
     fn prove(&mut self, now: Clock);
 }
@@ -95,6 +100,10 @@ impl<T: Fact> Source for Table<T> {
 
     fn life(&self) -> &Life {
         self.life()
+    }
+
+    fn can_read(&self, now: Clock) -> Result<(), Unanswered> {
+        self.answer(now).map(|_| ())
     }
 
     #[cfg(test)]
@@ -110,6 +119,10 @@ impl<T: Folded> Source for Fold<T> {
 
     fn life(&self) -> &Life {
         self.life()
+    }
+
+    fn can_read(&self, now: Clock) -> Result<(), Unanswered> {
+        self.life().answer(T::KIND, now)
     }
 
     #[cfg(test)]
@@ -129,6 +142,7 @@ impl Cluster {
             agents: BTreeMap::new(),
             heard: None,
             scrapes: None,
+            read: RefCell::default(),
         }
     }
 
@@ -148,10 +162,29 @@ impl Cluster {
     ///
     /// Returns why they cannot be believed: not listed yet, forbidden, stale, no such kind.
     pub fn read<T: Fact>(&self) -> Result<&Table<T>, Unanswered> {
+        self.read.borrow_mut().insert(T::KIND);
         match self.table::<T>() {
             Some(table) => table.answer(self.now),
             None => Err(Unknown::NotListed(T::KIND.label).into()),
         }
+    }
+
+    /// Whether the objects of a kind can be believed.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn can_read(&self, kind: &'static Kind) -> Result<(), Unanswered> {
+        match self.tables.get(kind) {
+            Some(table) => table.can_read(self.now),
+            None => Err(Unknown::NotListed(kind.label).into()),
+        }
+    }
+
+    /// Returns what `ask` returns, and the kinds that it read.
+    pub fn reads<T>(&self, ask: impl FnOnce() -> T) -> (T, BTreeSet<&'static Kind>) {
+        self.read.take();
+        (ask(), self.read.take())
     }
 
     /// Returns the objects of a kind as they were last seen, however long ago.

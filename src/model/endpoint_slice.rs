@@ -11,6 +11,8 @@ pub struct EndpointSlice {
     pub service: Option<Name>,
     /// Whether label `endpointslice.kubernetes.io/managed-by` names the endpoint controller.
     pub managed: bool,
+    /// Whether it names the controller that mirrors Endpoints which are written by hand.
+    pub mirrored: bool,
     /// `addressType`; absent when it is neither family (`FQDN`).
     pub family: Option<IpFamily>,
     /// `ports`; `null` means none.

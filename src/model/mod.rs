@@ -23,7 +23,9 @@ pub use labels::Labels;
 pub(crate) use name::NameMap;
 pub use name::{Key, Name, Object};
 pub use namespace::Namespace;
-pub use network_policy::{Effect, Expression, NetworkPolicy, Operator, Selector};
+pub use network_policy::{
+    Expression, NetworkPolicy, Operator, Peer, PolicyPorts, PortRange, Rule, Selector,
+};
 pub use node::{Node, Ready, Status};
 pub use observation::{
     Agent, Answers, Captured, Cpu, Dns, DnsPath, DnsQuery, DnsRow, Observation, ProbeKind, Reached,

@@ -1,6 +1,8 @@
 //! NetworkPolicies, as far as they concern netvitals' own pods.
 
-use super::{Fact, Kind, Labels, Name};
+use ipnet::IpNet;
+
+use super::{Fact, Kind, Labels, Name, Protocol};
 
 /// What is kept of a NetworkPolicy.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -9,23 +11,62 @@ pub struct NetworkPolicy {
     pub labels: Labels,
     /// `spec.podSelector`.
     pub selector: Selector,
-    /// What it does to what its pods get.
-    pub ingress: Effect,
-    /// What it does to what its pods send.
-    pub egress: Effect,
+    /// `spec.ingress`: what its pods may get; absent where it does not speak of that, as
+    /// `spec.policyTypes` says.
+    pub ingress: Option<Vec<Rule>>,
+    /// `spec.egress`: what its pods may send.
+    pub egress: Option<Vec<Rule>>,
 }
 
-/// What a NetworkPolicy does in one direction. Policies add up: what one of them lets through is
-/// let through, whatever the others say.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Effect {
-    /// It does not apply.
-    #[default]
-    Absent,
-    /// One of its rules allows everything.
-    Opens,
-    /// It applies, and no rule of it allows everything.
-    Restricts,
+/// What a NetworkPolicy lets through. Policies add up: what one of them lets through is let
+/// through, whatever the others say.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Rule {
+    /// `from` or `to`; empty means any.
+    pub peers: Vec<Peer>,
+    /// `ports`; empty means any.
+    pub ports: Vec<PortRange>,
+}
+
+/// Whose traffic a rule lets through.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Peer {
+    /// Pods.
+    Pods {
+        /// `namespaceSelector`; absent means the policy's own namespace.
+        namespaces: Option<Selector>,
+        /// `podSelector`; absent means all.
+        pods: Option<Selector>,
+    },
+    /// Addresses.
+    Block {
+        /// `ipBlock.cidr`.
+        range: IpNet,
+        /// `ipBlock.except`.
+        except: Vec<IpNet>,
+    },
+    /// What is not understood, which lets nothing through.
+    Other,
+}
+
+/// The ports of a protocol.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PortRange {
+    /// `protocol`.
+    pub protocol: Protocol,
+    /// `port` and `endPort`.
+    pub ports: PolicyPorts,
+}
+
+/// Which ports.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PolicyPorts {
+    /// All: `port` is absent.
+    Any,
+    /// The container port of that name.
+    Named(Name),
+    /// From the first to the last.
+    Range(u16, u16),
 }
 
 /// A `LabelSelector`; unlike a Service's, an empty one matches everything.

@@ -22,7 +22,8 @@ pub struct Node {
     pub cordoned: bool,
     /// `spec.taints`, by key.
     pub taints: Vec<Name>,
-    /// `status.addresses` of type `InternalIP`.
+    /// `status.addresses` of type `InternalIP`; where there is none, those of any other type that
+    /// are addresses.
     pub addresses: Vec<IpAddr>,
     /// `status.allocatable.pods`.
     pub max_pods: Option<u64>,
@@ -32,6 +33,9 @@ pub struct Node {
     pub ready: Option<Ready>,
     /// The `NetworkUnavailable` condition is `True`; absent is normal and means no.
     pub network_unavailable: bool,
+    /// Other conditions that speak of the network and say that something is wrong with it, by
+    /// type; nearly no node has one.
+    pub network_conditions: Vec<Name>,
 }
 
 /// The `Ready` condition.
@@ -41,8 +45,8 @@ pub struct Ready {
     pub status: Status,
     /// `reason`.
     pub reason: Name,
-    /// The `message` says `NetworkReady=false`: the runtime has no CNI configuration.
-    pub network_not_ready: bool,
+    /// Whether the runtime has a network; absent where the `message` does not tell.
+    pub network: Option<bool>,
     /// `lastTransitionTime`, since 1970.
     pub since: Option<Duration>,
 }
@@ -75,6 +79,12 @@ const LEAVING: &[&str] = &[
     "node.kubernetes.io/out-of-service",
 ];
 
+/// Whether a word of a label or a taint is that of a virtual node: `virtual-kubelet.io/provider`,
+/// `virtual-node.liqo.io/not-allowed`, `type=virtual-kubelet`.
+fn says_virtual(word: &str) -> bool {
+    ["virtual-kubelet", "virtual-node"].iter().any(|it| word.contains(it))
+}
+
 impl Node {
     /// Whether agents run there: a Linux node with a kubelet of its own.
     ///
@@ -84,10 +94,15 @@ impl Node {
         os.is_none_or(|os| **os == *"linux") && !self.is_virtual()
     }
 
-    /// Whether it has no kubelet and no CNI of its own.
+    /// Whether it has no kubelet and no CNI of its own, as its labels and taints tell.
+    ///
+    /// One that is made by a program which is not known, and says so by none of these words,
+    /// counts as a node: then an agent is missed there.
     pub fn is_virtual(&self) -> bool {
         let is = |key: &str, value: &str| self.labels.get(key).is_some_and(|it| **it == *value);
-        is("type", "virtual-kubelet") || is("eks.amazonaws.com/compute-type", "fargate")
+        let fargate = is("eks.amazonaws.com/compute-type", "fargate");
+        let named = self.labels.iter().any(|(key, value)| says_virtual(key) || says_virtual(value));
+        fargate || named || self.taints.iter().any(|taint| says_virtual(taint))
     }
 
     /// Whether it is being taken away, so that its silence is no failure.

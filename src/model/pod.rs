@@ -22,6 +22,9 @@ pub struct Pod {
     pub ports: Ports,
     /// The controlling owner, when it is a DaemonSet.
     pub daemon_set: Option<Name>,
+    /// The Deployment behind the controlling owner, when that is a ReplicaSet that is called by
+    /// the label `pod-template-hash`.
+    pub deployment: Option<Name>,
     /// `spec.hostNetwork`: the pod has its node's address and takes none from a pool.
     pub host_network: bool,
     /// `status.phase` is `Succeeded` or `Failed`.
@@ -37,6 +40,12 @@ impl Fact for Pod {
 }
 
 impl Pod {
+    /// Returns what makes it anew, as kubectl has it: `deployment/coredns`.
+    pub fn owner(&self) -> Option<String> {
+        let of = |kind: &str, name: &Option<Name>| Some(format!("{kind}/{}", name.as_ref()?));
+        of("daemonset", &self.daemon_set).or_else(|| of("deployment", &self.deployment))
+    }
+
     /// Whether it takes an address from its node's pool, or waits for one.
     pub fn wants_address(&self) -> bool {
         self.node.is_some() && !self.host_network && !self.ended

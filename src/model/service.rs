@@ -13,8 +13,10 @@ pub struct Service {
     /// `spec.selector`; empty when absent, and then the
     /// endpoint controller leaves its slices alone.
     pub selector: Labels,
-    /// Whether the endpoint controller keeps its slices and kube-proxy its address: neither
-    /// `spec.type: ExternalName` nor labelled `service.kubernetes.io/service-proxy-name`.
+    /// `spec.type: ExternalName`: a name of DNS and nothing else.
+    pub external_name: bool,
+    /// Whether kube-proxy keeps its address: neither a name of DNS nor labelled
+    /// `service.kubernetes.io/service-proxy-name`, which the endpoint controller ignores.
     pub routed: bool,
     /// `spec.clusterIPs`; empty when headless.
     pub addresses: Vec<IpAddr>,
@@ -57,7 +59,7 @@ impl Fact for Service {
 impl Service {
     /// Whether the endpoint controller says what its slices hold.
     pub fn has_controller(&self) -> bool {
-        self.routed && !self.selector.is_empty()
+        !self.external_name && !self.selector.is_empty()
     }
 
     /// Whether the selector matches `pod`; an empty one matches nothing.

@@ -43,6 +43,8 @@ pub enum Unknown {
 /// Why there is nothing to answer.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Skipped {
+    /// The configuration switches the check off.
+    Disabled,
     /// Such a thing cannot be in a cluster like this one: a single node has no peers.
     NotApplicable,
     /// The configuration does not ask for it.
@@ -128,6 +130,7 @@ impl Skipped {
     /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Disabled => "disabled",
             Self::NotApplicable => "not_applicable",
             Self::NotConfigured => "not_configured",
             Self::NotInstalled => "not_installed",
@@ -138,6 +141,7 @@ impl Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Disabled => "check.disable switches it off",
             Self::NotApplicable => "this cluster has no such thing",
             Self::NotConfigured => "the configuration does not ask for it",
             Self::NotInstalled => "the cluster has no such kind",

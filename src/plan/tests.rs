@@ -93,6 +93,7 @@ impl Facts {
         let mut slice = EndpointSlice {
             service: Some(name.into()),
             managed: true,
+            mirrored: false,
             family: Some(IpFamily::V4),
             ports: vec![EndpointPort { name: Name::default(), port: Some(port), protocol }],
             endpoints: endpoints.iter().map(endpoint).collect(),

@@ -1,6 +1,6 @@
-//! Caps on series: whoever may create objects must not be able to fill somebody's Prometheus.
+//! Caps on series: those who may create objects must not be able to fill a Prometheus.
 //!
-//! Who was there first stays: newcomers above a cap are left out and counted, so that a flood
+//! What was there first stays: newcomers above a cap are left out and counted, so that a flood
 //! hides nothing that was shown before it.
 
 use std::collections::{BTreeMap, HashSet};

@@ -47,6 +47,8 @@ struct Checked<'a> {
     question: &'a str,
     /// `answered`, `unknown` or `skipped`.
     result: &'a str,
+    /// The answer in one line, with the numbers that prove it; empty without an answer.
+    statement: &'a str,
     /// Why there is no answer.
     #[serde(flatten)]
     why: Option<Why<'a>>,
@@ -102,6 +104,8 @@ struct Remedy<'a> {
     /// `inspect`, `fix` or `verify`.
     step: &'a str,
     command: String,
+    /// What it costs, and how it is undone; empty where it changes nothing.
+    note: &'a str,
 }
 
 #[derive(Serialize)]
@@ -162,6 +166,7 @@ fn checked(answer: &Answer) -> Checked<'_> {
         check: answer.check.id,
         question: answer.check.question,
         result: answer.result.err().map_or("answered", Unanswered::result),
+        statement: &answer.statement,
         why: answer.result.err().map(Why::of),
         gaps: answer.gaps.iter().map(gap).collect(),
         findings: answer.open.iter().map(lasting).collect(),
@@ -200,9 +205,13 @@ fn found(finding: &Finding, since: Option<Clock>) -> Found<'_> {
         message: &finding.message,
         explanation: finding.code.explain,
         remedies: remedies
-            .map(|(remedy, command)| Remedy { step: remedy.step.as_str(), command })
+            .map(|(remedy, command)| Remedy {
+                step: remedy.step.as_str(),
+                command,
+                note: remedy.note,
+            })
             .collect(),
-        runbook: runbook::of(finding.code.id).map(runbook::path),
+        runbook: runbook::of(finding.code).map(runbook::path),
     }
 }
 

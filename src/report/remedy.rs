@@ -3,51 +3,73 @@
 use crate::check::{Finding, Remedy};
 use crate::model::{Fact, Node};
 
+/// Every hole that a command may have.
+pub const HOLES: &[&str] = &[
+    "namespace",
+    "name",
+    "node",
+    // Of netvitals' own pods.
+    "own",
+    "pod",
+    "pod_namespace",
+    // Of the pods behind the DNS Service.
+    "dns_namespace",
+    "selector",
+    "owner",
+    // Of what makes a node's network.
+    "cni_namespace",
+    "cni_pod",
+    "cni_owner",
+    "proxy_namespace",
+    "proxy_pod",
+    "proxy_owner",
+];
+
 /// Returns the remedies of `finding` as commands that can be pasted into a shell.
 ///
-/// A command whose node is not known is left out: half a command repairs nothing.
+/// A command with a hole that is not filled is left out: half a command repairs nothing.
 pub fn commands(finding: &Finding) -> impl Iterator<Item = (&'static Remedy, String)> {
     let key = &finding.subject.key;
     let of_node = finding.subject.kind == Node::KIND;
     let node = finding.node.as_deref().or_else(|| of_node.then_some(&*key.name));
-    finding.code.remedies.iter().filter_map(move |remedy| {
-        let command = remedy.command;
-        if command.contains("{node}") && node.is_none() {
-            return None;
-        }
-        let holes = [
-            ("{namespace}", &*key.namespace),
-            ("{name}", &*key.name),
-            ("{node}", node.unwrap_or("")),
-        ];
-        Some((remedy, fill(command, holes)))
-    })
+    let of_object = [("namespace", Some(&*key.namespace)), ("name", Some(&*key.name))];
+    let holes = of_object.into_iter().chain([("node", node)]);
+    let holes = holes.filter_map(|(hole, value)| Some((hole, value?)));
+    let more = finding.holes.iter().map(|(hole, value)| (*hole, value.as_str()));
+    let holes: Vec<(&str, &str)> = holes.chain(more).collect();
+    let remedies = finding.code.remedies.iter();
+    remedies.filter_map(move |remedy| Some((remedy, fill(remedy.command, &holes)?)))
+}
+
+/// Returns the hole that `text` begins with; other braces are a shell's.
+fn hole(text: &str) -> Option<&str> {
+    let (hole, _) = text.strip_prefix('{')?.split_once('}')?;
+    let is_name = !hole.is_empty() && hole.chars().all(|it| it.is_ascii_lowercase() || it == '_');
+    is_name.then_some(hole)
 }
 
 /// Fills holes in one pass, so that a name which looks like a hole stays a name.
-fn fill(command: &str, holes: [(&str, &str); 3]) -> String {
+fn fill(command: &str, holes: &[(&str, &str)]) -> Option<String> {
     let (mut filled, mut rest) = (String::new(), command);
     while let Some(start) = rest.find('{') {
         filled.push_str(&rest[..start]);
         rest = &rest[start..];
-        match holes.iter().find(|(hole, _)| rest.starts_with(hole)) {
-            Some((hole, value)) => {
-                filled.push_str(&quoted(value));
-                rest = &rest[hole.len()..];
-            }
-            None => {
-                filled.push('{');
-                rest = &rest[1..];
-            }
+        if let Some(name) = hole(rest) {
+            let (_, value) = holes.iter().find(|(known, _)| *known == name)?;
+            filled.push_str(&quoted(value));
+            rest = &rest[name.len() + 2..];
+        } else {
+            filled.push('{');
+            rest = &rest[1..];
         }
     }
-    filled + rest
+    Some(filled + rest)
 }
 
-/// Quotes what a shell would not take as one plain word: whoever makes an object names it.
+/// Quotes what a shell would not take as one plain word: a name may be anything.
 fn quoted(value: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "-_.:/".contains(char);
-    if !value.is_empty() && !value.starts_with('-') && value.chars().all(plain) {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_.:/,=".contains(char);
+    if !value.is_empty() && !value.starts_with(['-', '=']) && value.chars().all(plain) {
         return value.to_owned();
     }
     let printable = value.chars().filter(|char| !char.is_control()).collect::<String>();
@@ -56,26 +78,18 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::check::{Code, Severity};
-    use crate::model::{Key, Object, Pod};
+    use crate::check::Code;
+    use crate::model::{Key, Pod};
 
-    static CODE: Code = Code {
-        id: "a.b",
-        severity: Severity::Problem,
-        grace: Duration::ZERO,
-        explain: "",
-        remedies: &[
-            Remedy::inspect("kubectl -n {namespace} get pod {name} -o jsonpath='{.status}'"),
-            Remedy::verify("kubectl describe node {node}"),
-        ],
-    };
+    static CODE: Code = Code::problem("a.b", &[Pod::KIND, Node::KIND]).remedies(&[
+        Remedy::inspect("kubectl -n {namespace} get pod {name} -o jsonpath='{.status}'"),
+        Remedy::verify("kubectl describe node {node}"),
+    ]);
 
     fn finding(namespace: &str, name: &str, node: Option<&str>) -> Finding {
-        let subject = Object { kind: Pod::KIND, key: Key::new(namespace, name) };
-        Finding { code: &CODE, subject, node: node.map(Into::into), message: String::new() }
+        let finding = Finding::of::<Pod>(&CODE, Key::new(namespace, name), "");
+        Finding { node: node.map(Into::into), ..finding }
     }
 
     fn texts(finding: &Finding) -> Vec<String> {

@@ -171,13 +171,13 @@ pub fn statement(answer: &Answer) -> String {
     if answer.omitted > 0 {
         said.push(format!("{} more that are not listed", answer.omitted));
     }
-    if said.is_empty() {
-        said.push("nothing found".to_owned());
-    }
     if !answer.pending.is_empty() {
         said.push(format!("{} seen, not yet for long enough to count", answer.pending.len()));
     }
-    said.join(", ")
+    match (said.join(", "), answer.statement.as_str()) {
+        (found, statement) if found.is_empty() => statement.to_owned(),
+        (found, statement) => format!("{found}: {statement}"),
+    }
 }
 
 /// Returns the whole report.
@@ -211,6 +211,9 @@ fn ladder(to: &mut String, report: &Report, style: Style) -> fmt::Result {
         writeln!(to, "  {}\n  {}", root.code.explain, one_line(root))?;
         for (number, (remedy, command)) in (1..).zip(remedy::commands(root)) {
             writeln!(to, "  {number}. {:7}  {}", remedy.step.as_str(), plain(&command))?;
+            if !remedy.note.is_empty() {
+                writeln!(to, "              ({})", remedy.note)?;
+            }
         }
     }
     Ok(())
@@ -270,8 +273,8 @@ mod tests {
                 .iter()
                 .any(|line| line.starts_with(&format!("  ? {:WIDTH$}  unknown: ", "dns_success")))
         );
-        let broken = format!("  ✗ {:WIDTH$}  1 problem", "endpoint_mismatch");
-        assert!(lines.contains(&&*broken), "{text}");
+        let broken = format!("  ✗ {:WIDTH$}  1 problem: ", "endpoint_mismatch");
+        assert!(lines.iter().any(|line| line.starts_with(&broken)), "{text}");
         assert!(lines.iter().any(|line| line.starts_with("      Service shop/cart: ")), "{text}");
         let root = lines.iter().position(|line| line.starts_with("Root cause")).unwrap();
         assert_eq!(
@@ -285,7 +288,10 @@ mod tests {
     fn a_pending_finding_is_said_and_does_not_count() {
         let (report, _) = Report::evaluate(CHECKS, &stale(), &Past::default());
         let said = statement(&report.answers[1]);
-        assert_eq!(said, "nothing found, 1 seen, not yet for long enough to count");
+        assert_eq!(
+            said,
+            "1 seen, not yet for long enough to count: 0 of 1 Service as their pods are, of 0 pods"
+        );
         assert_eq!(Mark::of(&report.answers[1]), Mark::Good);
     }
 
@@ -295,7 +301,7 @@ mod tests {
             &report(|| cluster().service("kube-system/kube-dns").after(100).agent("n1", 100, 0)),
             PLAIN,
         );
-        let good = format!("✓ {:WIDTH$}  nothing found\n", "dns_success");
+        let good = format!("✓ {:WIDTH$}  100 % of 100 queries from 1 node, ", "dns_success");
         assert!(text.contains(&good), "{text}");
         assert!(text.starts_with("Healthy: every check"), "{text}");
         let text = write(&report(|| cluster().after(100).agent("n1", 0, 0)), PLAIN);

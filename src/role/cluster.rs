@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -189,7 +189,7 @@ fn own(
     task: Task,
 ) -> JoinHandle<()> {
     spawn_blocking(move || {
-        let mut owner = Owner::new(check::ALL, settings);
+        let mut owner = Owner::new(check::ALL, settings).timed(stopwatch);
         let mut unscraped = false;
         while let Some(change) = inbox.blocking_recv() {
             task.beat();
@@ -251,6 +251,12 @@ async fn tick(
         }
         task.beat();
     }
+}
+
+/// Returns the time since it was first asked.
+fn stopwatch() -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGIN.elapsed()
 }
 
 #[cfg(test)]

@@ -170,12 +170,16 @@ fn detail(to: &mut String, finding: &Finding) -> fmt::Result {
     if commands.peek().is_some() {
         write!(to, "<ol class=\"commands\">")?;
         for (remedy, command) in commands {
-            write!(to, "<li>{}: <code>{}</code></li>", remedy.step.as_str(), Text(command))?;
+            write!(to, "<li>{}: <code>{}</code>", remedy.step.as_str(), Text(command))?;
+            if !remedy.note.is_empty() {
+                write!(to, " ({})", Text(remedy.note))?;
+            }
+            write!(to, "</li>")?;
         }
         write!(to, "</ol>")?;
     }
     write!(to, "<p><code>{}</code>", code.id)?;
-    if let Some(runbook) = runbook::of(code.id) {
+    if let Some(runbook) = runbook::of(code) {
         write!(to, " · <a href=\"runbooks/{runbook}\">runbook</a>")?;
     }
     writeln!(to, "</p>")

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn every_check_has_a_runbook_that_is_here() {
         for code in check::ALL.iter().flat_map(|check| check.codes) {
-            let name = runbook::of(code.id).unwrap_or_else(|| panic!("{} has none", code.id));
+            let name = runbook::of(code).unwrap_or_else(|| panic!("{} has none", code.id));
             assert!(text(name).is_some_and(|text| text.contains(name)), "{}: {name}", code.id);
         }
     }

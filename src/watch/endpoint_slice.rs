@@ -10,6 +10,7 @@ use crate::model::{Endpoint, EndpointPort, EndpointSlice, Labels, Name, PodRef, 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";
+const MIRROR: &str = "endpointslicemirroring-controller.k8s.io";
 
 /// What is kept of `metadata`.
 #[derive(Default, Deserialize)]
@@ -71,6 +72,7 @@ impl Watched for EndpointSlice {
         let labels = metadata.labels.unwrap_or_default();
         Self {
             managed: labels.get(MANAGED_BY).is_some_and(|by| **by == *CONTROLLER),
+            mirrored: labels.get(MANAGED_BY).is_some_and(|by| **by == *MIRROR),
             service: labels.get(SERVICE_NAME).cloned(),
             family: wire.address_type.and_then(|text| family(&text)),
             ports: wire.ports.into_iter().flatten().map(Into::into).collect(),
@@ -167,6 +169,7 @@ mod tests {
         let expected = EndpointSlice {
             service: Some("cart".into()),
             managed: true,
+            mirrored: false,
             family: Some(IpFamily::V6),
             ports: vec![port],
             endpoints: vec![endpoint],

@@ -189,6 +189,11 @@ impl Condition<'_> {
         self.r#type.as_deref() == Some(what)
     }
 
+    /// Returns what it is about.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.r#type.as_deref()
+    }
+
     /// Returns its status; absent means unknown, as does any other word.
     pub(super) fn status(&self) -> Status {
         match self.status.as_deref() {

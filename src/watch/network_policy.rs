@@ -1,11 +1,13 @@
 //! NetworkPolicies as the API sends them.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::field::{Text, or_default};
+use super::field::{Target, Text, or_default, protocol};
 use super::object::Watched;
-use crate::model::{Effect, Expression, Labels, Name, NetworkPolicy, Operator, Selector};
+use crate::model::{
+    Expression, Labels, Name, NetworkPolicy, Operator, Peer, PolicyPorts, PortRange, Rule,
+    Selector, TargetPort,
+};
 
 /// What is kept of `metadata`.
 #[derive(Default, Deserialize)]
@@ -27,8 +29,10 @@ struct Spec<'a> {
     pod_selector: WireSelector<'a>,
     #[serde(borrow)]
     policy_types: Option<Vec<Text<'a>>>,
-    ingress: Option<Vec<Rule>>,
-    egress: Option<Vec<Rule>>,
+    #[serde(borrow)]
+    ingress: Option<Vec<WireRule<'a>>>,
+    #[serde(borrow)]
+    egress: Option<Vec<WireRule<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -49,17 +53,41 @@ struct WireExpression<'a> {
 
 /// A rule of either direction.
 #[derive(Deserialize)]
-struct Rule {
-    from: Option<Vec<IgnoredAny>>,
-    to: Option<Vec<IgnoredAny>>,
-    ports: Option<Vec<IgnoredAny>>,
+struct WireRule<'a> {
+    #[serde(borrow)]
+    from: Option<Vec<WirePeer<'a>>>,
+    #[serde(borrow)]
+    to: Option<Vec<WirePeer<'a>>>,
+    #[serde(borrow)]
+    ports: Option<Vec<WirePort<'a>>>,
 }
 
-impl Rule {
-    /// Whether it allows everything: an empty list means any, as does an absent one.
-    fn is_open(&self) -> bool {
-        [&self.from, &self.to, &self.ports].into_iter().flatten().all(Vec::is_empty)
-    }
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WirePeer<'a> {
+    #[serde(borrow)]
+    pod_selector: Option<WireSelector<'a>>,
+    #[serde(borrow)]
+    namespace_selector: Option<WireSelector<'a>>,
+    #[serde(borrow)]
+    ip_block: Option<WireBlock<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireBlock<'a> {
+    #[serde(borrow)]
+    cidr: Option<Text<'a>>,
+    #[serde(borrow)]
+    except: Option<Vec<Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WirePort<'a> {
+    port: Option<Target>,
+    end_port: Option<u16>,
+    #[serde(borrow)]
+    protocol: Option<Text<'a>>,
 }
 
 impl Watched for NetworkPolicy {
@@ -73,17 +101,52 @@ impl Watched for NetworkPolicy {
             Some(types) if !types.is_empty() => types.iter().any(|one| **one == *direction),
             _ => otherwise,
         };
-        let effect = |applies: bool, rules: &[Rule]| match applies {
-            false => Effect::Absent,
-            true if rules.iter().any(Rule::is_open) => Effect::Opens,
-            true => Effect::Restricts,
-        };
+        let (gets, sends) = (applies("Ingress", true), applies("Egress", !egress.is_empty()));
+        let rules = |rules: Vec<WireRule<'_>>| rules.into_iter().map(Into::into).collect();
         Self {
             labels: metadata.labels.unwrap_or_default(),
-            ingress: effect(applies("Ingress", true), &ingress),
-            egress: effect(applies("Egress", !egress.is_empty()), &egress),
+            ingress: gets.then(|| rules(ingress)),
+            egress: sends.then(|| rules(egress)),
             selector: spec.pod_selector.into(),
         }
+    }
+}
+
+impl From<WireRule<'_>> for Rule {
+    fn from(wire: WireRule<'_>) -> Self {
+        let peers = wire.from.into_iter().chain(wire.to).flatten();
+        let ports = wire.ports.into_iter().flatten();
+        Self { peers: peers.map(Into::into).collect(), ports: ports.map(Into::into).collect() }
+    }
+}
+
+impl From<WirePeer<'_>> for Peer {
+    fn from(wire: WirePeer<'_>) -> Self {
+        if let Some(block) = wire.ip_block {
+            let Some(range) = block.cidr.and_then(|range| range.parse().ok()) else {
+                return Self::Other;
+            };
+            let except = block.except.into_iter().flatten().filter_map(|it| it.parse().ok());
+            return Self::Block { range, except: except.collect() };
+        }
+        let (namespaces, pods) = (wire.namespace_selector, wire.pod_selector);
+        if namespaces.is_none() && pods.is_none() {
+            return Self::Other;
+        }
+        Self::Pods { namespaces: namespaces.map(Into::into), pods: pods.map(Into::into) }
+    }
+}
+
+impl From<WirePort<'_>> for PortRange {
+    fn from(wire: WirePort<'_>) -> Self {
+        let ports = match wire.port.map(|port| port.0) {
+            None => PolicyPorts::Any,
+            Some(TargetPort::Name(name)) => PolicyPorts::Named(name),
+            Some(TargetPort::Number(first)) => {
+                PolicyPorts::Range(first, wire.end_port.unwrap_or(first))
+            }
+        };
+        Self { protocol: protocol(wire.protocol.as_deref()), ports }
     }
 }
 
@@ -113,6 +176,7 @@ impl From<WireExpression<'_>> for Expression {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Protocol;
     use crate::watch::object::tests::{absent, read};
 
     #[test]
@@ -130,29 +194,57 @@ mod tests {
             }"#,
         );
         // As the API reads it: every pod, and nothing may come in.
-        let restricts = NetworkPolicy { ingress: Effect::Restricts, ..NetworkPolicy::default() };
-        assert_eq!(empty, restricts);
+        let nothing = NetworkPolicy { ingress: Some(Vec::new()), ..NetworkPolicy::default() };
+        assert_eq!(empty, nothing);
     }
 
     #[test]
-    fn a_direction_is_restricted_unless_a_rule_allows_everything() {
-        use Effect::{Absent, Opens, Restricts};
+    fn a_direction_applies_by_the_types_or_else_by_the_rules() {
         for (spec, ingress, egress) in [
-            (r#"{ "policyTypes": ["Ingress"] }"#, Restricts, Absent),
-            (r#"{ "policyTypes": ["Egress"] }"#, Absent, Restricts),
-            (r#"{ "policyTypes": ["Ingress", "Egress"] }"#, Restricts, Restricts),
-            (r#"{ "policyTypes": ["Ingress"], "ingress": [{}] }"#, Opens, Absent),
-            (r#"{ "policyTypes": ["Egress"], "egress": [{}] }"#, Absent, Opens),
-            (r#"{ "policyTypes": ["Egress"], "ingress": [{}] }"#, Absent, Restricts),
-            (r#"{ "ingress": [{ "ports": [] }] }"#, Opens, Absent),
-            (r#"{ "ingress": [{ "ports": [{ "port": 80 }] }] }"#, Restricts, Absent),
-            (r#"{ "ingress": [{ "from": [{ "podSelector": {} }] }, {}] }"#, Opens, Absent),
-            (r#"{ "egress": [{ "to": [{ "ipBlock": {} }] }] }"#, Restricts, Restricts),
-            (r#"{ "egress": [{ "to": [] }] }"#, Restricts, Opens),
+            (r#"{ "policyTypes": ["Ingress"] }"#, Some(0), None),
+            (r#"{ "policyTypes": ["Egress"] }"#, None, Some(0)),
+            (r#"{ "policyTypes": ["Ingress", "Egress"] }"#, Some(0), Some(0)),
+            (r#"{ "policyTypes": ["Ingress"], "ingress": [{}] }"#, Some(1), None),
+            (r#"{ "policyTypes": ["Egress"], "ingress": [{}] }"#, None, Some(0)),
+            (r#"{ "ingress": [{ "ports": [] }] }"#, Some(1), None),
+            (r#"{ "egress": [{ "to": [] }] }"#, Some(0), Some(1)),
         ] {
             let policy: NetworkPolicy = read(&format!(r#"{{ "spec": {spec} }}"#));
-            assert_eq!((policy.ingress, policy.egress), (ingress, egress), "{spec}");
+            let rules = [policy.ingress, policy.egress].map(|rules| rules.map(|it| it.len()));
+            assert_eq!(rules, [ingress, egress], "{spec}");
         }
+    }
+
+    #[test]
+    fn a_rule_has_its_peers_and_its_ports() {
+        let policy: NetworkPolicy = read(
+            r#"{ "spec": { "ingress": [{
+                "from": [{ "namespaceSelector": {} }, { "podSelector": {} }, {},
+                    { "ipBlock": { "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "x"] } },
+                    { "ipBlock": { "cidr": "x" } }],
+                "ports": [{}, { "port": "http" }, { "port": 53, "protocol": "UDP" },
+                    { "port": 1, "endPort": 65535 }] }] } }"#,
+        );
+        let all = || Some(Selector::default());
+        let range = |text: &str| text.parse().unwrap();
+        let port = |protocol, ports| PortRange { protocol, ports };
+        let (tcp, udp) = (Protocol::Tcp, Protocol::Udp);
+        let rule = Rule {
+            peers: vec![
+                Peer::Pods { namespaces: all(), pods: None },
+                Peer::Pods { namespaces: None, pods: all() },
+                Peer::Other,
+                Peer::Block { range: range("10.0.0.0/8"), except: vec![range("10.1.0.0/16")] },
+                Peer::Other,
+            ],
+            ports: vec![
+                port(tcp, PolicyPorts::Any),
+                port(tcp, PolicyPorts::Named("http".into())),
+                port(udp, PolicyPorts::Range(53, 53)),
+                port(tcp, PolicyPorts::Range(1, 65535)),
+            ],
+        };
+        assert_eq!(policy.ingress, Some(vec![rule]));
     }
 
     #[test]

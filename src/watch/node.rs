@@ -1,5 +1,7 @@
 //! Nodes as the API sends them.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -18,6 +20,16 @@ pub(crate) struct Metadata {
     creation_timestamp: Option<Moment>,
     deletion_timestamp: Option<IgnoredAny>,
 }
+
+/// Of what a condition speaks that a problem detector made for the network.
+const NETWORK: [&str; 2] = ["Network", "NetDevice"];
+
+/// How the types of conditions end that are wrong when they are false; all others are wrong when
+/// they are true, as problem detectors have it.
+const GOOD: [&str; 4] = ["Ready", "Healthy", "Available", "Up"];
+
+/// And how those end that only look like it.
+const BAD: [&str; 3] = ["NotReady", "Unhealthy", "Unavailable"];
 
 #[derive(Deserialize)]
 pub(crate) struct Wire<'a> {
@@ -91,8 +103,13 @@ impl Watched for Node {
         // Older objects have only the first of their ranges.
         let first = spec.pod_cidr.iter().filter(|_| spec.pod_cidrs.is_none());
         let ranges = spec.pod_cidrs.iter().flatten().chain(first);
-        let own = status.addresses.into_iter().flatten();
-        let own = own.filter(|address| address.r#type.as_deref() == Some("InternalIP"));
+        let all = status.addresses.into_iter().flatten();
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.partition(|address| address.r#type.as_deref() == Some("InternalIP"));
+        let parsed = |some: Vec<Address<'_>>| -> Vec<IpAddr> {
+            some.into_iter().filter_map(|it| it.address?.parse().ok()).collect()
+        };
+        let own = Some(parsed(own)).filter(|own| !own.is_empty());
         let conditions = status.conditions.unwrap_or_default();
         let unavailable = conditions.iter().find(|one| one.is("NetworkUnavailable"));
         let endpoint = status.daemon_endpoints.kubelet_endpoint;
@@ -103,12 +120,36 @@ impl Watched for Node {
             pod_cidrs: ranges.filter_map(|range| range.parse().ok()).collect(),
             cordoned: spec.unschedulable.unwrap_or_default(),
             taints: spec.taints.into_iter().flatten().filter_map(|taint| taint.key).collect(),
-            addresses: own.filter_map(|own| own.address?.parse().ok()).collect(),
+            addresses: own.unwrap_or_else(|| parsed(others)),
             max_pods: status.allocatable.pods.map(|pods| pods.0),
             kubelet_port: endpoint.port.filter(|port| *port != 0),
             network_unavailable: unavailable.is_some_and(|one| one.status() == Status::True),
+            network_conditions: conditions.iter().filter_map(network_trouble).collect(),
             ready: conditions.into_iter().find(|one| one.is("Ready")).map(Into::into),
         }
+    }
+}
+
+/// Returns the type of a condition that says something is wrong with the network, apart from those
+/// of Kubernetes itself.
+fn network_trouble(condition: &Condition<'_>) -> Option<Name> {
+    let kind = condition.kind()?;
+    if kind == "NetworkUnavailable" || !NETWORK.iter().any(|word| kind.contains(word)) {
+        return None;
+    }
+    let ends = |with: &[&str]| with.iter().any(|end| kind.ends_with(end));
+    let wrong = if ends(&GOOD) && !ends(&BAD) { Status::False } else { Status::True };
+    (condition.status() == wrong).then(|| kind.into())
+}
+
+/// Returns whether the runtime has a network, as the message of `Ready` says: the kubelet lists all
+/// that is amiss. What it says of the network in other words than these is not understood.
+fn network(ready: Status, message: &str) -> Option<bool> {
+    match message {
+        _ if ready == Status::True => Some(true),
+        text if text.contains(NO_NETWORK) => Some(false),
+        text if text.to_ascii_lowercase().contains("network") => None,
+        _ => Some(true),
     }
 }
 
@@ -116,7 +157,7 @@ impl From<Condition<'_>> for Ready {
     fn from(condition: Condition<'_>) -> Self {
         Self {
             status: condition.status(),
-            network_not_ready: condition.message.is_some_and(|text| text.contains(NO_NETWORK)),
+            network: network(condition.status(), condition.message.as_deref().unwrap_or_default()),
             reason: condition.reason.unwrap_or_default(),
             since: condition.last_transition_time.map(|moment| moment.0),
         }
@@ -183,12 +224,71 @@ mod tests {
             ready: Some(Ready {
                 status: Status::False,
                 reason: "KubeletNotReady".into(),
-                network_not_ready: true,
+                network: Some(false),
                 since: Some(2 * day),
             }),
             network_unavailable: true,
+            network_conditions: Vec::new(),
         };
         assert_eq!(node, expected);
+    }
+
+    #[test]
+    fn what_a_message_says_of_the_network_is_understood_or_not_known() {
+        use Status::{False, True};
+        for (ready, message, expected) in [
+            (True, "kubelet is posting ready status", Some(true)),
+            (False, "[PLEG is not healthy: pleg was last seen active 3m0s ago]", Some(true)),
+            (
+                False,
+                "container runtime network not ready: NetworkReady=false reason:x",
+                Some(false),
+            ),
+            (False, "[container runtime is down, network state unknown, x]", None),
+            (False, "cni network plugin: no answer", None),
+            (False, "", Some(true)),
+        ] {
+            assert_eq!(network(ready, message), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn conditions_of_problem_detectors_are_read_by_their_names() {
+        for (kind, status, wrong) in [
+            ("NetworkingReady", "False", true),
+            ("NetworkingReady", "True", false),
+            ("NetworkingReady", "Unknown", false),
+            ("FrequentUnregisterNetDevice", "True", true),
+            ("FrequentUnregisterNetDevice", "False", false),
+            ("NetworkNotReady", "True", true),
+            ("NetworkUnavailable", "True", false),
+            ("DiskPressure", "True", false),
+        ] {
+            let node: Node = read(&format!(
+                r#"{{ "status": {{ "conditions": [{{ "type": "{kind}", "status": "{status}" }}] }} }}"#
+            ));
+            let expected: &[Name] = if wrong { &[kind.into()] } else { &[] };
+            assert_eq!(node.network_conditions, expected, "{kind} {status}");
+        }
+    }
+
+    #[test]
+    fn a_node_without_an_internal_address_is_known_by_another() {
+        for (addresses, expected) in [
+            (r#"[{"type":"ExternalIP","address":"192.0.2.1"}]"#, "192.0.2.1"),
+            (
+                r#"[{"type":"Hostname","address":"n1"},{"type":"Hostname","address":"192.0.2.2"}]"#,
+                "192.0.2.2",
+            ),
+            (r#"[{"type":"Later","address":"192.0.2.3"}]"#, "192.0.2.3"),
+            (
+                r#"[{"type":"ExternalIP","address":"192.0.2.1"},{"type":"InternalIP","address":"10.0.0.1"}]"#,
+                "10.0.0.1",
+            ),
+        ] {
+            let node: Node = read(&format!(r#"{{ "status": {{ "addresses": {addresses} }} }}"#));
+            assert_eq!(node.addresses, [expected.parse::<IpAddr>().unwrap()], "{addresses}");
+        }
     }
 
     #[test]

@@ -97,11 +97,13 @@ impl Watched for Pod {
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
+        let labels = metadata.labels.unwrap_or_default();
         Self {
-            daemon_set: metadata.owner_references.and_then(daemon_set),
+            daemon_set: controller(&metadata.owner_references, "DaemonSet"),
+            deployment: deployment(controller(&metadata.owner_references, "ReplicaSet"), &labels),
             config_hash: metadata.annotations.and_then(|all| all.config_hash).map(Box::new),
             uid: metadata.uid.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default(),
+            labels,
             node: spec.node_name.filter(|name| !name.is_empty()),
             addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
             ports: ports(spec.containers, spec.init_containers),
@@ -113,10 +115,19 @@ impl Watched for Pod {
     }
 }
 
-/// Returns the name of the controlling owner, when that is a DaemonSet.
-fn daemon_set(owners: Vec<Owner<'_>>) -> Option<Name> {
-    let controller = owners.into_iter().find(|owner| owner.controller == Some(true))?;
-    controller.name.filter(|_| controller.kind.as_deref() == Some("DaemonSet"))
+/// Returns the name of the controlling owner, when it is of `kind`.
+fn controller(owners: &Option<Vec<Owner<'_>>>, kind: &str) -> Option<Name> {
+    let mut owners = owners.iter().flatten();
+    let controller = owners.find(|owner| owner.controller == Some(true))?;
+    controller.name.clone().filter(|_| controller.kind.as_deref() == Some(kind))
+}
+
+/// Returns the Deployment of a ReplicaSet, which is called by the Deployment and a hash of its pods'
+/// template.
+fn deployment(replica_set: Option<Name>, labels: &Labels) -> Option<Name> {
+    let hash = labels.get("pod-template-hash")?;
+    let name = replica_set?.strip_suffix(&**hash)?.strip_suffix('-')?.into();
+    Some(name)
 }
 
 /// Returns the named ports, in the order in which the endpoint controller looks them up: those
@@ -224,6 +235,24 @@ mod tests {
         ] {
             let json = format!(r#"{{ "metadata": {{ "ownerReferences": [{owner}] }} }}"#);
             assert_eq!(read::<Pod>(&json).daemon_set.as_deref(), daemon_set, "{owner}");
+        }
+    }
+
+    #[test]
+    fn a_deployment_is_known_by_its_replica_set_and_the_hash_in_its_name() {
+        for (replica_set, hash, deployment) in [
+            ("coredns-5d78c9869d", "5d78c9869d", Some("coredns")),
+            ("rke2-coredns-rke2-coredns-7f9", "7f9", Some("rke2-coredns-rke2-coredns")),
+            ("by-hand", "7f9", None),
+            ("7f9", "7f9", None),
+        ] {
+            let pod: Pod = read(&format!(
+                r#"{{ "metadata": {{ "labels": {{ "pod-template-hash": "{hash}" }},
+                    "ownerReferences": [
+                        {{ "kind": "ReplicaSet", "name": "{replica_set}", "controller": true }}
+                    ] }} }}"#
+            ));
+            assert_eq!(pod.deployment.as_deref(), deployment, "{replica_set}");
         }
     }
 

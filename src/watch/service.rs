@@ -62,10 +62,12 @@ impl Watched for Service {
         // Older objects have only the first of their addresses.
         let first = spec.cluster_ip.iter().filter(|_| spec.cluster_ips.is_none());
         let addresses = || spec.cluster_ips.iter().flatten().chain(first.clone());
+        let external_name = spec.r#type.as_deref() == Some("ExternalName");
         Self {
             created: metadata.creation_timestamp.map(|moment| moment.0),
             selector: spec.selector.unwrap_or_default(),
-            routed: !labelled && spec.r#type.as_deref() != Some("ExternalName"),
+            external_name,
+            routed: !labelled && !external_name,
             headless: addresses().any(|address| **address == *HEADLESS),
             addresses: addresses().filter_map(|address| address.parse().ok()).collect(),
             ports: spec.ports.into_iter().flatten().filter_map(port).collect(),
@@ -144,6 +146,7 @@ mod tests {
         let expected = Service {
             created: Some(Duration::from_secs(86_400)),
             selector: [("app", "cart")].into(),
+            external_name: false,
             routed: true,
             addresses: vec!["10.96.0.7".parse().unwrap(), "fd00::7".parse().unwrap()],
             headless: false,

@@ -169,6 +169,7 @@ fn the_schema_knows_the_keys_of_the_configuration_file() {
         serde_json::from_str(&read(format!("{CHART}/values.schema.json"))).expect("JSON");
     let sample = |part: &Value| match part["enum"].as_array() {
         Some(choices) => choices[0].as_str().unwrap_or_default().to_owned(),
+        None if part["type"] == "array" => "[scraping]".to_owned(),
         None => "10s".to_owned(),
     };
     let mut text = String::new();

@@ -11,11 +11,11 @@ use std::time::Duration;
 use kube::Client;
 use netvitals::check;
 use netvitals::cluster::{Change, Clock, Settings};
-use netvitals::model::{Agent, Observation, Vantage};
+use netvitals::model::{Agent, Kind, Observation, Vantage};
 use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
 use netvitals::report::text::{self, Style};
-use netvitals::report::{Report, json};
+use netvitals::report::{Answer, Report, json};
 use netvitals::sim::api::Api;
 use netvitals::watch;
 use serde::Deserialize;
@@ -162,9 +162,11 @@ async fn follow(owner: &mut Owner, changes: &mut Receiver<Change>) {
     }
 }
 
-async fn report(case: &Path) -> Report {
+async fn report(case: &Path, without: Option<&Kind>) -> Report {
     let stop = CancellationToken::new();
-    let client = Client::new(api(case, &stop).routes(), "default");
+    let api = api(case, &stop);
+    without.into_iter().for_each(|kind| api.forbid(kind.name, true));
+    let client = Client::new(api.routes(), "default");
     let (sender, mut changes) = mpsc::channel(1024);
     watch::run_all(&client, &sender, &TaskTracker::new(), &stop);
     let mut owner = Owner::new(check::ALL, Settings::default());
@@ -206,7 +208,7 @@ fn compare(case: &Path, file: &str, made: &str) -> Option<String> {
 
 /// What netvitals makes of a case: the page, the report as text, and as JSON.
 async fn told(case: &Path) -> [String; 3] {
-    let report = report(case).await;
+    let report = report(case, None).await;
     let page = write(&[report.rows()], Format::Text);
     let text = text::write(&report, Style { color: false, ascii: false });
     let json = json::write(&report, "0.0.0").expect("a report is JSON");
@@ -285,4 +287,31 @@ async fn every_case_is_told_as_it_was_written_down() {
 async fn a_case_comes_out_the_same_every_time() {
     let case = Path::new(HEALTHY);
     assert_eq!(told(case).await, told(case).await);
+}
+
+/// What each check answers, and the rows of its families.
+fn answers(report: &Report) -> BTreeMap<&'static str, String> {
+    let answer = |answer: &Answer| {
+        let Answer { check, result, gaps, statement, open, .. } = answer;
+        let own = |name: &str| check.families.iter().any(|family| family.name == name);
+        let rows: Vec<_> = report.rows().iter().filter(|(desc, _)| own(desc.name)).collect();
+        let found: Vec<_> =
+            open.iter().map(|it| (it.finding.code.id, &it.finding.message)).collect();
+        (check.id, format!("{result:?} {gaps:?} {statement} {found:?} {rows:?}"))
+    };
+    report.answers.iter().map(answer).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_depends_on_the_kinds_that_it_declares_and_on_no_other() {
+    let healthy = Path::new(HEALTHY);
+    let all = answers(&report(healthy, None).await);
+    for watch in watch::ALL {
+        let without = answers(&report(healthy, Some(watch.kind)).await);
+        for check in check::ALL {
+            let declared = check.needs.iter().chain(check.wants).any(|kind| *kind == watch.kind);
+            let (id, kind) = (check.id, watch.kind.name);
+            assert_eq!(all[id] != without[id], declared, "{id} without {kind}: {}", without[id]);
+        }
+    }
 }

@@ -177,11 +177,12 @@ fn admits(affinity: &Value, labels: &[(&str, &str)]) -> bool {
 #[test]
 fn agents_run_on_the_nodes_on_which_they_are_expected() {
     let linux = ("kubernetes.io/os", "linux");
-    let cases: [&[(&str, &str)]; 8] = [
+    let cases: [&[(&str, &str)]; 9] = [
         &[],
         &[linux],
         &[("kubernetes.io/os", "windows")],
         &[linux, ("type", "virtual-kubelet")],
+        &[linux, ("liqo.io/type", "virtual-node")],
         &[("type", "virtual-kubelet")],
         &[linux, ("type", "gpu")],
         &[linux, ("eks.amazonaws.com/compute-type", "fargate")],

@@ -7,19 +7,20 @@
 //! out: agents on nodes that are young or taken away; pods that are no agents.
 
 mod codes;
+mod policy;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::codes::{COLLECTOR_ISOLATED, MISSING, REFUSED, RESTRICTED_BY_POLICY, STALE};
+use super::words::{count, some};
 use super::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
-use crate::cluster::agents::{Agents, agent};
+use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
-    Agent, Effect, Fact, Key, Labels, Name, Namespace, NetworkPolicy, Node, Object, Pod, Skipped,
-    Unanswered, Vantage,
+    Agent, Fact, Key, Name, Namespace, NetworkPolicy, Node, Pod, Skipped, Unanswered, Vantage,
 };
 
 /// Compares the agents that there should be with those that speak.
@@ -27,6 +28,7 @@ pub static CHECK: Check = Check {
     id: "agents",
     layer: Layer::Netvitals,
     question: "Do netvitals' own agents run, speak, and see what workloads see?",
+    runbook: "NetvitalsAgentMissing",
     needs: &[],
     wants: &[Namespace::KIND, NetworkPolicy::KIND, Node::KIND, Pod::KIND],
     families: &[EXPECTED.desc(), REPORTING.desc(), LAST.desc()],
@@ -52,9 +54,6 @@ static LAST: Family<2> = Family::gauge(
     ["node", "vantage"],
 );
 
-/// The label that says what an object is part of.
-const NAME: &str = "app.kubernetes.io/name";
-
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let settings = cluster.settings();
     if (&settings.agents, &settings.host_agents, settings.named_agents) == (&None, &None, 0) {
@@ -64,17 +63,18 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let expected = match expected(cluster) {
         Ok(expected) => Some(expected),
         Err(why) if agents.iter().next().is_none() => return Err(why),
-        Err(why) => {
-            out.gap("nodes", why);
-            None
-        }
+        Err(_) => None,
     };
     measure(&agents, expected.as_ref(), out);
     if let Some(expected) = &expected {
         missing(cluster, &agents, expected, out);
     }
     silent(cluster, &agents, out);
-    restricted(cluster, out);
+    policy::restricted(cluster, &agents, out);
+    let all = agents.iter().map(|(agent, _)| agent).chain(expected.iter().flatten());
+    let all: BTreeSet<&Agent> = all.collect();
+    let answering = all.iter().filter(|agent| agents.speaks(agent)).count();
+    out.statement(format!("{} of {} answer", count(answering), some(all.len(), "agent")));
     Ok(())
 }
 
@@ -120,8 +120,8 @@ fn measure(agents: &Agents<'_>, expected: Option<&BTreeSet<Agent>>, out: &mut Ou
 /// Finds nodes without an agent, and the reason why no node has one.
 fn missing(cluster: &Cluster, agents: &Agents<'_>, expected: &BTreeSet<Agent>, out: &mut Output) {
     let settings = cluster.settings();
-    let pods = cluster.read::<Pod>();
-    if let Err(why) = pods.and_then(|pods| Ok(pods.namespace(&settings.namespace).map(|_| ())?)) {
+    let Ok(pods) = cluster.read::<Pod>() else { return };
+    if let Err(why) = pods.namespace(&settings.namespace) {
         out.gap("pods", why);
         return;
     }
@@ -143,7 +143,7 @@ fn missing(cluster: &Cluster, agents: &Agents<'_>, expected: &BTreeSet<Agent>, o
             "without an agent of vantage {}: look at the DaemonSet's pods and their events",
             agents.join(", ")
         );
-        out.finding(on(&MISSING, node, message));
+        out.finding(on(cluster, &MISSING, node, message));
     }
 }
 
@@ -159,13 +159,7 @@ fn refused(
         return false;
     }
     let own = Key::new("", cluster.settings().namespace.clone());
-    let namespaces = match cluster.read::<Namespace>() {
-        Ok(namespaces) => namespaces,
-        Err(why) => {
-            out.gap("namespace", why);
-            return false;
-        }
-    };
+    let Ok(namespaces) = cluster.read::<Namespace>() else { return false };
     let level = namespaces.get(&own).and_then(Namespace::enforced);
     let Some(level) = level.filter(|level| ["baseline", "restricted"].contains(level)) else {
         return false;
@@ -175,39 +169,38 @@ fn refused(
          pod-security.kubernetes.io/enforce=privileged --overwrite, or switch host agents off",
         own.name
     );
-    let subject = Object { kind: Namespace::KIND, key: own };
-    out.finding(Finding { code: &REFUSED, subject, node: None, message });
+    out.finding(Finding::of::<Namespace>(&REFUSED, own, message));
     true
 }
 
-/// Finds agents that ought to speak and do not: one finding each, or a single one where it is
-/// rather the listener that is cut off.
+/// Finds agents that ought to speak and do not: one finding for each node, or a single one where
+/// it is rather this replica that is cut off.
 fn silent(cluster: &Cluster, agents: &Agents<'_>, out: &mut Output) {
     let (all, silent) = (agents.expected(&Vantage::ALL).len(), agents.silent());
-    let own = || Object {
-        kind: Namespace::KIND,
-        key: Key::new("", cluster.settings().namespace.clone()),
-    };
+    let own = || Key::new("", cluster.settings().namespace.clone());
     if all > 1 && 2 * silent.len() > all {
         let message = format!(
             "{} of {all} agents are silent at once: look at the network of the node that this \
              replica runs on",
             silent.len()
         );
-        out.finding(Finding { code: &COLLECTOR_ISOLATED, subject: own(), node: None, message });
+        out.finding(Finding::of::<Namespace>(&COLLECTOR_ISOLATED, own(), message));
         return;
     }
-    let mut nodes: BTreeMap<&Name, Vec<&str>> = BTreeMap::new();
+    let mut nodes: BTreeMap<&Name, Vec<&Agent>> = BTreeMap::new();
     for agent in silent {
-        nodes.entry(&agent.node).or_default().push(agent.vantage.as_str());
+        nodes.entry(&agent.node).or_default().push(agent);
     }
-    for (node, vantages) in nodes {
+    for (node, here) in nodes {
+        let vantages: Vec<&str> = here.iter().map(|agent| agent.vantage.as_str()).collect();
+        let pod = here.iter().find_map(|agent| agents.get(agent)?.pod.as_ref());
         let message = format!(
             "its agent of vantage {} is silent: look at whether the node is reached, then at the \
              agent's log",
             vantages.join(", ")
         );
-        out.finding(on(&STALE, node, message));
+        let pod = pod.map(|pod| &pod.name);
+        out.finding(on(cluster, &STALE, node, message).with("pod", pod));
     }
     let named =
         agents.iter().filter(|(agent, it)| it.pod.is_none() && agents.speaks(agent)).count();
@@ -217,86 +210,10 @@ fn silent(cluster: &Cluster, agents: &Agents<'_>, out: &mut Output) {
             "{lacking} of {} agents that are named by their URL do not answer: look at the log",
             cluster.settings().named_agents
         );
-        out.finding(Finding { code: &MISSING, subject: own(), node: None, message });
+        out.finding(Finding::of::<Namespace>(&MISSING, own(), message));
     }
 }
 
-/// Finds policies of others that make agents see what workloads do not, unless another policy for
-/// the same pods lets through what they keep away.
-fn restricted(cluster: &Cluster, out: &mut Output) {
-    let namespace = &cluster.settings().namespace;
-    let policies = match cluster.read::<NetworkPolicy>() {
-        Ok(policies) => policies.namespace(namespace),
-        Err(why) => return out.gap("policies", why),
-    };
-    let policies = match policies {
-        Ok(policies) => policies,
-        Err(why) => return out.gap("policies", why),
-    };
-    let pods = cluster.last_known::<Pod>().into_iter();
-    let pods = pods.flat_map(|pods| pods.last_known_namespace(namespace)).map(|(_, pod)| pod);
-    let pods: Vec<&Pod> = pods.filter(|pod| !pod.ended).collect();
-    // The installation may have another name than netvitals; the agents say which.
-    let agents = pods.iter().filter(|pod| agent(cluster, pod).is_some());
-    let names: BTreeSet<&Name> = agents.filter_map(|pod| pod.labels.get(NAME)).collect();
-    let is_own = |labels: &Labels| {
-        let name = labels.get(NAME);
-        name.is_some_and(|name| **name == *"netvitals" || names.contains(name))
-    };
-    let policies: Vec<(&Key, &NetworkPolicy)> = policies.collect();
-    let mut restricted: BTreeMap<&Key, Restricted> = BTreeMap::new();
-    // A policy does nothing to a pod on the node's own network.
-    for pod in pods.iter().filter(|pod| !pod.host_network && is_own(&pod.labels)) {
-        let selecting = policies.iter().filter(|(_, it)| it.selector.matches(&pod.labels));
-        let selecting: Vec<&(&Key, &NetworkPolicy)> = selecting.collect();
-        // The chart's own let through what netvitals needs.
-        let is_open = |effect: fn(&NetworkPolicy) -> Effect| {
-            selecting.iter().any(|(_, it)| match effect(it) {
-                Effect::Absent => false,
-                Effect::Opens => true,
-                Effect::Restricts => is_own(&it.labels),
-            })
-        };
-        // What others send to the cluster role changes nothing of what agents see.
-        let ingress = agent(cluster, pod).is_some() && !is_open(|it| it.ingress);
-        let egress = !is_open(|it| it.egress);
-        for (key, policy) in selecting {
-            let ingress = ingress && policy.ingress == Effect::Restricts;
-            let egress = egress && policy.egress == Effect::Restricts;
-            if ingress || egress {
-                restricted.entry(key).or_default().add(ingress, egress);
-            }
-        }
-    }
-    for (key, Restricted { ingress, egress, pods }) in restricted {
-        let directions = [("ingress", ingress), ("egress", egress)];
-        let directions: Vec<&str> =
-            directions.into_iter().filter(|(_, is)| *is).map(|(direction, _)| direction).collect();
-        let direction = directions.join(" and ");
-        let message =
-            format!("it restricts {direction} of {pods} of netvitals' own pods: look at its rules");
-        let subject = Object { kind: NetworkPolicy::KIND, key: key.clone() };
-        out.finding(Finding { code: &RESTRICTED_BY_POLICY, subject, node: None, message });
-    }
-}
-
-/// What a policy keeps from netvitals' own pods, and no other policy lets through.
-#[derive(Default)]
-struct Restricted {
-    ingress: bool,
-    egress: bool,
-    pods: usize,
-}
-
-impl Restricted {
-    fn add(&mut self, ingress: bool, egress: bool) {
-        self.ingress |= ingress;
-        self.egress |= egress;
-        self.pods += 1;
-    }
-}
-
-fn on(code: &'static Code, node: &Name, message: String) -> Finding {
-    let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
-    Finding { code, subject, node: Some(node.clone()), message }
+fn on(cluster: &Cluster, code: &'static Code, node: &Name, message: String) -> Finding {
+    Finding::of_node(code, node, message).with("own", Some(&cluster.settings().namespace))
 }

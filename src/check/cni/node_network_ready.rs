@@ -4,27 +4,31 @@
 //! nothing above it can be well there.
 //!
 //! A `NetworkReady` that is true proves little: to most runtimes it means that a configuration
-//! can be read. Left out: nodes that somebody takes away and young ones, which pass through this
+//! can be read. Left out: nodes that are being taken away and young ones, which pass through this
 //! state by nature; virtual nodes, which have no CNI; a node that is not ready for other reasons
-//! than its network counts as `not_ready` and is no finding, because it is not the network's.
+//! than its network counts as `not_ready` and is no finding, because it is not the network's. What
+//! a problem detector says in a condition of its own is a note: such conditions stay when the
+//! trouble is over.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
+use crate::check::components::Components;
+use crate::check::words::{count, some};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy};
 use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{Fact, Key, Node, Object, Skipped, Status, Unanswered, Unknown};
+use crate::model::{Fact, Key, Node, Skipped, Status, Unanswered, Unknown};
 
 /// Reads the conditions of each node.
 pub static CHECK: Check = Check {
     id: "node_network_ready",
     layer: Layer::Cni,
     question: "Is the network of each node ready, as the node itself says?",
+    runbook: "NetvitalsNodeNetworkNotReady",
     needs: &[Node::KIND],
     wants: &[],
     families: &[READY.desc(), STATES.desc()],
-    codes: &[&CNI_NOT_INITIALIZED, &NETWORK_UNAVAILABLE, &UNREPORTING],
+    codes: &[&CNI_NOT_INITIALIZED, &NETWORK_UNAVAILABLE, &UNREPORTING, &CONDITION],
     run,
 };
 
@@ -41,72 +45,82 @@ static STATES: Family<1> = Family::gauge(
 );
 
 /// `Ready` is false, and the message says `NetworkReady=false`.
-pub static CNI_NOT_INITIALIZED: Code = code(
-    "node_network_ready.cni_not_initialized",
-    Severity::Problem,
-    "The runtime on a node has no usable CNI configuration, so that no new pod gets a network.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl describe node {node}" },
-        Remedy {
-            step: Step::Inspect,
-            command: "kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
-        },
-        Remedy { step: Step::Inspect, command: "on {node}: ls -l /etc/cni/net.d" },
+pub static CNI_NOT_INITIALIZED: Code =
+    Code::problem("node_network_ready.cni_not_initialized", &[Node::KIND])
+        .after(GRACE)
+        .explain(
+            "The runtime on a node has no usable CNI configuration, so that no new pod gets a \
+             network.",
+        )
         // A runtime may not notice a file that is moved into the folder, only one that is written.
-        Remedy {
-            step: Step::Fix,
-            command: "kubectl -n <namespace of the CNI> delete pod <its pod on {node}>",
-        },
-        VERIFY,
-    ],
-);
+        .remedies(&[
+            DESCRIBE,
+            PODS,
+            Remedy::inspect(
+                "kubectl debug node/{node} -it --profile=sysadmin --image=busybox -- ls -l \
+                 /host/etc/cni/net.d",
+            ),
+            LOG,
+            RESTART,
+            VERIFY,
+        ]);
 
 /// `NetworkUnavailable` is true.
-pub static NETWORK_UNAVAILABLE: Code = code(
-    "node_network_ready.network_unavailable",
-    Severity::Problem,
-    "The CNI or the cloud's route controller says that a node has no route for its pods.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl describe node {node}" },
-        Remedy {
-            step: Step::Inspect,
-            command: "kubectl get events -A --field-selector involvedObject.name={node}",
-        },
-        Remedy {
-            step: Step::Fix,
-            command: "kubectl -n <namespace of the CNI> delete pod <its pod on {node}>",
-        },
+pub static NETWORK_UNAVAILABLE: Code =
+    Code::problem("node_network_ready.network_unavailable", &[Node::KIND])
+        .after(GRACE)
+        .explain(
+            "The CNI or the cloud's route controller says that a node has no route for its pods.",
+        )
+        .remedies(&[
+            DESCRIBE,
+            Remedy::inspect("kubectl get events -A --field-selector involvedObject.name={node}"),
+            LOG,
+            RESTART,
+            VERIFY,
+        ]);
+
+/// `Ready` is unknown: the control plane has not heard of the kubelet for a while.
+pub static UNREPORTING: Code = Code::warning("node_network_ready.unreporting", &[Node::KIND])
+    .after(GRACE)
+    .explain(
+        "The kubelet of a node stopped reporting, so that the state of its network is not known.",
+    )
+    .remedies(&[
+        DESCRIBE,
+        Remedy::inspect("kubectl -n kube-node-lease get lease {node} -o yaml"),
+        Remedy::fix(
+            "kubectl cordon {node}",
+            "no new pod is sent there until its kubelet reports; undone by kubectl uncordon",
+        ),
         VERIFY,
-    ],
+    ]);
+
+/// A condition that is not Kubernetes' own says that something is wrong with the network.
+pub static CONDITION: Code = Code::info("node_network_ready.condition", &[Node::KIND])
+    .after(GRACE)
+    .explain("A problem detector on a node says that something is, or was, wrong with its network.")
+    .independent()
+    .remedies(&[
+        DESCRIBE,
+        Remedy::inspect("kubectl get events -A --field-selector involvedObject.name={node}"),
+        Remedy::verify("kubectl describe node {node}"),
+    ]);
+
+const DESCRIBE: Remedy = Remedy::inspect("kubectl describe node {node}");
+const PODS: Remedy =
+    Remedy::inspect("kubectl get pods -A -o wide --field-selector spec.nodeName={node}");
+const LOG: Remedy = Remedy::inspect("kubectl -n {cni_namespace} logs {cni_pod} --tail=50");
+const RESTART: Remedy = Remedy::fix(
+    "kubectl -n {cni_namespace} delete pod {cni_pod}",
+    "its DaemonSet makes another, which writes the configuration anew; running pods keep their \
+     network, and there is nothing to undo",
 );
+const VERIFY: Remedy =
+    Remedy::verify("kubectl wait --for=condition=Ready node/{node} --timeout=60s");
 
-/// `Ready` is unknown: nobody has heard of the kubelet for a while.
-pub static UNREPORTING: Code = code(
-    "node_network_ready.unreporting",
-    Severity::Warning,
-    "The kubelet of a node stopped reporting, so that nobody knows the state of its network.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl describe node {node}" },
-        Remedy { step: Step::Inspect, command: "on {node}: journalctl -u kubelet --since -10min" },
-        Remedy { step: Step::Fix, command: "on {node}: systemctl restart kubelet" },
-        VERIFY,
-    ],
-);
-
-const VERIFY: Remedy = Remedy {
-    step: Step::Verify,
-    command: "kubectl wait --for=condition=Ready node/{node} --timeout=60s",
-};
-
-const fn code(
-    id: &'static str,
-    severity: Severity,
-    explain: &'static str,
-    remedies: &'static [Remedy],
-) -> Code {
-    // Long enough for a CNI that rewrites its configuration.
-    Code { id, severity, grace: Duration::from_secs(30), explain, remedies }
-}
+/// Long enough for a CNI that rewrites its configuration.
+const GRACE: u64 = 30;
 
 /// What a node says of its network.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -141,9 +155,9 @@ impl State {
     }
 
     fn of(node: &Node) -> Self {
-        // Nobody takes `NetworkUnavailable` back when a node dies, so silence comes before it.
+        // `NetworkUnavailable` stays as it was when a node dies, so silence comes before it.
         match &node.ready {
-            Some(ready) if ready.status == Status::False && ready.network_not_ready => {
+            Some(ready) if ready.status == Status::False && ready.network == Some(false) => {
                 Self::CniNotInitialized
             }
             None => Self::Unreporting,
@@ -154,12 +168,11 @@ impl State {
         }
     }
 
-    /// Returns whether the network is ready, where that is known.
-    fn is_ready(self) -> Option<bool> {
+    /// Returns whether the network of `node` is ready, where that is known.
+    fn is_ready(self, node: &Node) -> Option<bool> {
         match self {
             Self::CniNotInitialized | Self::NetworkUnavailable => Some(false),
-            // The message of a kubelet without a network would say so.
-            Self::NotReady | Self::Ready => Some(true),
+            Self::NotReady | Self::Ready => node.ready.as_ref()?.network,
             Self::LeftOut | Self::Unreporting => None,
         }
     }
@@ -191,31 +204,45 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         out.gap("nodes", Unknown::Undecoded(Node::KIND.name));
     }
     let mut states: BTreeMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
-    let mut any = false;
+    let mut components = None;
     for (Key { name, .. }, node) in nodes.iter().filter(|(_, node)| !node.is_virtual()) {
-        any = true;
         let settled = cluster.is_settled(name, node);
         let state = if settled { State::of(node) } else { State::LeftOut };
         *states.entry(state).or_default() += 1;
-        if let Some(ready) = state.is_ready() {
+        if let Some(ready) = state.is_ready(node) {
             out.sample(&READY, [name], f64::from(u8::from(ready)));
         }
+        if state != State::LeftOut && !node.network_conditions.is_empty() {
+            let named: Vec<&str> = node.network_conditions.iter().map(|it| &**it).collect();
+            let message = format!(
+                "it has the condition {}: look at its message and at when it began",
+                named.join(", ")
+            );
+            out.finding(Finding::of_node(&CONDITION, name, message));
+        }
         if let Some((code, message)) = state.finding() {
-            out.finding(Finding {
-                code,
-                subject: Object { kind: Node::KIND, key: Key::new("", name.clone()) },
-                node: Some(name.clone()),
-                message: message.to_owned(),
-            });
+            let components = components.get_or_insert_with(|| Components::of(cluster));
+            out.finding(components.name_cni(Finding::of_node(code, name, message)));
         }
     }
-    if !any {
+    let all = states.values().sum::<usize>();
+    if all == 0 {
         return Err(Skipped::NotApplicable.into());
     }
+    out.statement(statement(&states, all));
     for (state, count) in states {
         out.sample(&STATES, [state.as_str()], count as f64);
     }
     Ok(())
+}
+
+fn statement(states: &BTreeMap<State, usize>, all: usize) -> String {
+    let (ready, left_out) = (states[&State::Ready], states[&State::LeftOut]);
+    let statement = format!("{} of {} ready", count(ready), some(all - left_out, "node"));
+    match left_out {
+        0 => statement,
+        left_out => format!("{statement}, {} young or being taken away", count(left_out)),
+    }
 }
 
 #[cfg(test)]
@@ -228,13 +255,28 @@ mod tests {
 
     fn not_ready(node: &mut Node, status: Status, network: bool) {
         let ready = node.ready.as_mut().expect("a condition");
-        (ready.status, ready.network_not_ready) = (status, network);
+        (ready.status, ready.network) = (status, Some(!network));
     }
 
     #[test]
     fn every_state_is_told_from_the_others() {
         type Change = fn(&mut Node);
-        let cases: [(Change, &str, Option<&str>, &[&str]); 9] = [
+        let cases: [(Change, &str, Option<&str>, &[&str]); 11] = [
+            (
+                |node| {
+                    not_ready(node, Status::False, false);
+                    node.ready.as_mut().unwrap().network = None;
+                },
+                "not_ready",
+                None,
+                &[],
+            ),
+            (
+                |node| node.network_conditions = vec!["NetworkingReady".into()],
+                "ready",
+                Some("1"),
+                &["node_network_ready.condition Node n1"],
+            ),
             (|_| {}, "ready", Some("1"), &[]),
             (
                 |node| not_ready(node, Status::False, true),
@@ -261,7 +303,7 @@ mod tests {
                 None,
                 &["node_network_ready.unreporting Node n1"],
             ),
-            // Nobody takes the condition back when a node dies.
+            // The condition stays as it was when a node dies.
             (
                 |node| {
                     node.network_unavailable = true;
@@ -322,16 +364,25 @@ mod tests {
 
     #[test]
     fn a_virtual_node_has_no_cni() {
-        let facts = || {
-            cluster().node_with("v1", |node| {
-                node.labels = [("type", "virtual-kubelet")].into();
-                not_ready(node, Status::False, true);
-            })
-        };
-        assert_eq!(answer(&CHECK, &facts()).result, Err(Skipped::NotApplicable.into()));
-        let answer = answer(&CHECK, &facts().node("n1"));
-        assert_eq!(answer.findings, [""; 0]);
-        assert!(!answer.samples.iter().any(|sample| sample.contains("v1")));
+        let changes: [fn(&mut Node); 5] = [
+            |node| node.labels = [("type", "virtual-kubelet")].into(),
+            |node| node.labels = [("eks.amazonaws.com/compute-type", "fargate")].into(),
+            |node| node.labels = [("liqo.io/type", "virtual-node")].into(),
+            |node| node.taints = vec!["virtual-node.liqo.io/not-allowed".into()],
+            |node| node.taints = vec!["virtual-kubelet.io/provider".into()],
+        ];
+        for change in changes {
+            let facts = || {
+                cluster().node_with("v1", |node| {
+                    change(node);
+                    not_ready(node, Status::False, true);
+                })
+            };
+            assert_eq!(answer(&CHECK, &facts()).result, Err(Skipped::NotApplicable.into()));
+            let answer = answer(&CHECK, &facts().node("n1"));
+            assert_eq!(answer.findings, [""; 0]);
+            assert!(!answer.samples.iter().any(|sample| sample.contains("v1")));
+        }
     }
 
     #[test]

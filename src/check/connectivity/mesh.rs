@@ -54,9 +54,9 @@ pub(super) struct Judgement {
     pub(super) observers: BTreeMap<Name, Observers>,
     /// Nodes that are not reached, and are at fault.
     pub(super) unreachable: BTreeSet<Name>,
-    /// Nodes that reach nobody, while others reach them.
+    /// Nodes that reach no other, while others reach them.
     pub(super) one_way: BTreeSet<Name>,
-    /// The nodes involved when nobody is left to say whose fault it is; else empty.
+    /// The nodes involved when none is left to say whose fault it is; else empty.
     pub(super) quarrel: BTreeSet<Name>,
 }
 
@@ -113,7 +113,7 @@ impl Mesh {
         }
         let observers = self.count(|observer| believed.contains(observer));
         let agreed = |target: &Name| observers.get(target).map(|it| it.agree());
-        // One against all the others, and nobody else to ask: it may be either side.
+        // One against all the others, and no third to ask: it may be either side.
         let alone = believed.len() == 1;
         let condemned = |it: &Name| agreed(it).unwrap_or_else(|| alone && self.share(it).agree());
         if !believed.is_empty() && believed.iter().all(|it| condemned(it)) {
@@ -199,7 +199,7 @@ fn failing<'a>(rows: impl Iterator<Item = (&'a Name, &'a Reached)>) -> BTreeMap<
     let mut windows: BTreeMap<&Name, Window> = BTreeMap::new();
     for (node, row) in rows {
         let mut window = row.attempts;
-        // Who refuses is there, and so is the path.
+        // A target that refuses is there, and so is the path.
         if window.mostly == Some(Failure::Refused) {
             window.failures = 0;
         }

@@ -7,13 +7,15 @@ pub mod pod_reachability;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use self::mesh::Judgement;
-use super::{Code, Finding, Output, Remedy, Severity};
+use super::components::Components;
+use super::observers::Observers;
+use super::words::{count, some};
+use super::{Code, Finding, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{Fact, Key, Name, Namespace, Node, Object};
+use crate::model::{Key, Name, Namespace};
 
 /// At most this many names stand in a message.
 const NAMES: usize = 5;
@@ -25,7 +27,7 @@ struct Words {
     unreachable: &'static Code,
     one_way: &'static Code,
     nobody_left: &'static Code,
-    /// Where to look when a node reaches nobody, and when nobody is left.
+    /// Where to look when a node reaches no other, and when none is left to say whose fault it is.
     next: &'static str,
 }
 
@@ -37,6 +39,8 @@ fn tell(
     words: &Words,
     next: impl Fn(&Name) -> String,
 ) {
+    let components = Components::of(cluster);
+    let named = |finding| components.name_cni(finding);
     for (node, observers) in &judgement.observers {
         out.sample(words.observers, [node], observers.all as f64);
         out.sample(words.failing, [node], observers.failing as f64);
@@ -47,31 +51,29 @@ fn tell(
                 observers.all,
                 next(node)
             );
-            out.finding(about(words.unreachable, node, message));
+            out.finding(named(Finding::of_node(words.unreachable, node, message)));
         }
     }
     for node in &judgement.one_way {
         let message = format!("it reaches hardly any other, and others reach it: {}", words.next);
-        out.finding(about(words.one_way, node, message));
+        out.finding(named(Finding::of_node(words.one_way, node, message)));
     }
     if !judgement.quarrel.is_empty() {
         let key = Key::new("", cluster.settings().namespace.clone());
-        out.finding(Finding {
-            code: words.nobody_left,
-            subject: Object { kind: Namespace::KIND, key },
-            node: None,
-            message: format!(
-                "these do not reach each other: {}: {}",
-                list(&judgement.quarrel),
-                words.next
-            ),
-        });
+        let nodes = list(&judgement.quarrel);
+        let message = format!("these do not reach each other: {nodes}: {}", words.next);
+        out.finding(named(Finding::of::<Namespace>(words.nobody_left, key, message)));
     }
-}
-
-fn about(code: &'static Code, node: &Name, message: String) -> Finding {
-    let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
-    Finding { code, subject, node: Some(node.clone()), message }
+    let paths = |of: fn(&Observers) -> usize| judgement.observers.values().map(of).sum::<usize>();
+    let (all, failing) = (paths(|it| it.all), paths(|it| it.failing));
+    let reached = judgement.observers.len() - judgement.unreachable.len();
+    out.statement(format!(
+        "{} of {} reached, on {} of {}",
+        count(reached),
+        some(judgement.observers.len(), "node"),
+        count(all - failing),
+        some(all, "path")
+    ));
 }
 
 /// Names the first few.
@@ -82,12 +84,5 @@ fn list(names: &BTreeSet<Name>) -> String {
     format!("{}{rest}", first.join(", "))
 }
 
-const fn code(
-    id: &'static str,
-    severity: Severity,
-    explain: &'static str,
-    remedies: &'static [Remedy],
-) -> Code {
-    // An agent's pod that is replaced fails for as long as the others' plans are old.
-    Code { id, severity, grace: Duration::from_secs(30), explain, remedies }
-}
+/// An agent's pod that is replaced fails for as long as the others' plans are old.
+const GRACE: u64 = 30;

@@ -5,7 +5,7 @@
 //! connect to each node's kubelet. One that is refused proves the path as well as one that is
 //! accepted.
 //!
-//! Many sites allow neither, by design: a node that nobody has ever reached is a note, and alarms
+//! Many sites allow neither, by design: a node that no agent has ever reached is a note, and alarms
 //! only once it has worked.
 //!
 //! It reads observations, and of the API only who is young, leaving or gone: an outage of the API
@@ -14,20 +14,19 @@
 use std::collections::BTreeSet;
 
 use super::mesh::{Judgement, Mesh, Reaching, never_worked};
-use super::{Words, code, list, tell};
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
+use super::{GRACE, Words, list, tell};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::cluster::agents::Agents;
 use crate::family::Family;
-use crate::model::{
-    Fact, Key, Name, Namespace, Node, Object, Skipped, Target, Unanswered, Vantage,
-};
+use crate::model::{Fact, Key, Name, Namespace, Node, Skipped, Target, Unanswered, Vantage};
 
 /// Judges connections to nodes.
 pub static CHECK: Check = Check {
     id: "node_reachability",
     layer: Layer::Connectivity,
     question: "Do nodes reach each other on their own addresses?",
+    runbook: "NetvitalsNodeUnreachable",
     needs: &[],
     wants: &[Node::KIND],
     families: &[OBSERVERS.desc(), FAILING.desc()],
@@ -48,72 +47,72 @@ static FAILING: Family<1> = Family::gauge(
 );
 
 /// Most of those that look at a node do not reach it.
-pub static UNREACHABLE: Code = code(
-    "node_reachability.unreachable",
-    Severity::Problem,
-    "Other nodes do not reach a node on its own address.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl get node {node} -o wide" },
-        Remedy {
-            step: Step::Inspect,
-            command: "on {node}: ip address; ip route; nft list ruleset",
-        },
-        Remedy {
-            step: Step::Fix,
-            command: "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data",
-        },
-        Remedy { step: Step::Verify, command: "on another node: nc -vz <address of {node}> 10250" },
-    ],
-);
+pub static UNREACHABLE: Code = Code::problem("node_reachability.unreachable", &[Node::KIND])
+    .after(GRACE)
+    .explain("Other nodes do not reach a node on its own address.")
+    .felt_as(&[Symptom::AgentsReach])
+    .remedies(&[
+        Remedy::inspect("kubectl get node {node} -o wide"),
+        Remedy::inspect("kubectl describe node {node}"),
+        Remedy::inspect(NETWORK_OF_NODE),
+        // A drain of a node that is not reached waits for its kubelet without end.
+        Remedy::fix(
+            "kubectl taint nodes {node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute",
+            "only once the machine is switched off: its pods are forgotten at once and start \
+             elsewhere, with their volumes; undone by the same command with a minus at its end, \
+             once the machine is back",
+        ),
+        Remedy::verify("kubectl wait --for=condition=Ready node/{node} --timeout=60s"),
+    ]);
+
+/// Needs a kubelet that is reached.
+const NETWORK_OF_NODE: &str = "kubectl debug node/{node} -it --profile=sysadmin --image=busybox \
+                               -- chroot /host sh -c 'ip address; ip route; nft list ruleset'";
 
 /// A node reaches no other, while others reach it.
-pub static ONE_WAY: Code = code(
-    "node_reachability.one_way",
-    Severity::Warning,
-    "A node reaches hardly any other node, while others reach it.",
-    &[
-        Remedy { step: Step::Inspect, command: "on {node}: ip route; nft list ruleset" },
-        Remedy { step: Step::Fix, command: "on {node}: nft delete rule <what drops its traffic>" },
-        Remedy { step: Step::Verify, command: "on {node}: nc -vz <address of another node> 10250" },
-    ],
-);
+pub static ONE_WAY: Code = Code::warning("node_reachability.one_way", &[Node::KIND])
+    .after(GRACE)
+    .explain("A node reaches hardly any other node, while others reach it.")
+    .felt_as(&[Symptom::AgentsReach])
+    .remedies(&[
+        Remedy::inspect(NETWORK_OF_NODE),
+        Remedy::fix(
+            "kubectl cordon {node}",
+            "no new pod starts there until the rule or the route that the first command shows is \
+             mended; undone by kubectl uncordon",
+        ),
+        Remedy::verify(NETWORK_OF_NODE),
+    ]);
 
-/// Nodes do not reach each other, and nobody can say whose fault it is.
-pub static NOBODY_LEFT: Code = code(
-    "node_reachability.nobody_left",
-    Severity::Problem,
-    "Nodes do not reach each other, and nobody is left to say which of them is at fault.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl get nodes -o wide" },
-        Remedy {
-            step: Step::Inspect,
-            command: "on each node: ip address; ip route; nft list ruleset",
-        },
-        Remedy {
-            step: Step::Fix,
-            command: "on each node: nft delete rule <what drops the traffic>",
-        },
-        Remedy { step: Step::Verify, command: "on one node: nc -vz <address of another> 10250" },
-    ],
-);
+/// Nodes do not reach each other, and none is left to say whose fault it is.
+pub static NOBODY_LEFT: Code = Code::problem("node_reachability.nobody_left", &[Namespace::KIND])
+    .after(GRACE)
+    .explain("Nodes do not reach each other, and none is left to say which of them is at fault.")
+    .felt_as(&[Symptom::AgentsReach])
+    .remedies(&[
+        Remedy::inspect("kubectl get nodes -o wide"),
+        Remedy::inspect(
+            "kubectl -n {name} logs -l app.kubernetes.io/component=host-agent --prefix",
+        ),
+        Remedy::verify("kubectl get nodes -o wide"),
+    ]);
 
-/// Nobody has ever reached a node: the site may not allow it.
-pub static NEVER_WORKED: Code = code(
-    "node_reachability.never_worked",
-    Severity::Info,
-    "Agents have never reached a node on its own address, so nothing is said of it: a firewall may \
-     not let them.",
-    &[
-        Remedy { step: Step::Inspect, command: "on one node: nc -vz <address of another> 12351" },
-        Remedy { step: Step::Inspect, command: "on each node: nft list ruleset" },
-        Remedy {
-            step: Step::Fix,
-            command: "allow TCP between nodes to port 12351 of host agents, and from pods to port \
-                      10250 where there are none",
-        },
-        Remedy { step: Step::Verify, command: "on one node: nc -vz <address of another> 12351" },
-    ],
-);
+/// No agent has ever reached a node: the site may not allow it.
+pub static NEVER_WORKED: Code = Code::info("node_reachability.never_worked", &[Namespace::KIND])
+    .after(GRACE)
+    .explain(
+        "Agents have never reached a node on its own address, so nothing is said of it: a \
+         firewall between nodes must let TCP through to port 12351 of host agents, or from pods \
+         to port 10250 where there are none.",
+    )
+    .felt_as(&[Symptom::AgentsReach])
+    .remedies(&[
+        Remedy::inspect("kubectl get nodes -o wide"),
+        Remedy::inspect(
+            "kubectl -n {name} logs -l app.kubernetes.io/component=host-agent --prefix",
+        ),
+        Remedy::verify("kubectl -n {name} get pods -o wide"),
+    ]);
 
 static WORDS: Words = Words {
     observers: &OBSERVERS,
@@ -129,24 +128,17 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if (&settings.agents, &settings.host_agents, settings.named_agents) == (&None, &None, 0) {
         return Err(Skipped::NotConfigured.into());
     }
-    if let Err(why) = cluster.read::<Node>() {
-        out.gap("nodes", why);
-    }
     let (judgement, never) = judge(cluster, out)?;
     tell(cluster, out, &judgement, &WORDS, |_| {
         "look at whether the node runs, then at its firewall and routes".to_owned()
     });
     if !never.is_empty() {
         let key = Key::new("", settings.namespace.clone());
-        out.finding(Finding {
-            code: &NEVER_WORKED,
-            subject: Object { kind: Namespace::KIND, key },
-            node: None,
-            message: format!(
-                "no agent has ever reached {}: look at whether the firewall shall let them",
-                list(&never)
-            ),
-        });
+        let message = format!(
+            "no agent has ever reached {}: look at whether the firewall shall let them",
+            list(&never)
+        );
+        out.finding(Finding::of::<Namespace>(&NEVER_WORKED, key, message));
     }
     Ok(())
 }

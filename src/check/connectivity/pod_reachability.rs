@@ -11,18 +11,19 @@
 use std::collections::BTreeSet;
 
 use super::mesh::{Mesh, Reaching};
-use super::{Words, code, node_reachability, tell};
-use crate::check::{Check, Code, Layer, Output, Remedy, Severity, Step};
+use super::{GRACE, Words, node_reachability, tell};
+use crate::check::{Check, Code, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::cluster::agents::Agents;
 use crate::family::Family;
-use crate::model::{Fact, Name, Node, ProbeKind, Skipped, Target, Unanswered, Vantage};
+use crate::model::{Fact, Name, Namespace, Node, ProbeKind, Skipped, Target, Unanswered, Vantage};
 
 /// Judges connections between agents on the pod network.
 pub static CHECK: Check = Check {
     id: "pod_reachability",
     layer: Layer::Connectivity,
     question: "Do pods reach pods on other nodes?",
+    runbook: "NetvitalsPodUnreachable",
     needs: &[],
     wants: &[Node::KIND],
     families: &[OBSERVERS.desc(), FAILING.desc()],
@@ -43,72 +44,51 @@ static FAILING: Family<1> = Family::gauge(
 );
 
 /// Most of those that look at a pod on a node do not reach it.
-pub static UNREACHABLE: Code = code(
-    "pod_reachability.unreachable",
-    Severity::Problem,
-    "Pods on other nodes do not reach the pods on a node.",
-    &[
-        Remedy {
-            step: Step::Inspect,
-            command: "kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
-        },
-        Remedy {
-            step: Step::Inspect,
-            command: "on {node}: ip -d link; ip route; nft list ruleset",
-        },
-        Remedy { step: Step::Fix, command: RESTART },
-        Remedy {
-            step: Step::Verify,
-            command: "kubectl -n <namespace> exec <pod on another node> -- nc -vz <address of a \
-                      pod on {node}> <its port>",
-        },
-    ],
-);
+pub static UNREACHABLE: Code = Code::problem("pod_reachability.unreachable", &[Node::KIND])
+    .after(GRACE)
+    .explain("Pods on other nodes do not reach the pods on a node.")
+    .felt_as(&[Symptom::PodsFromOutside, Symptom::AgentsReach, Symptom::AgentsAnswer])
+    .remedies(&[PODS, ROUTES, LOG, RESTART, VERIFY]);
 
 /// Pods of a node reach no others, while others reach them.
-pub static ONE_WAY: Code = code(
-    "pod_reachability.one_way",
-    Severity::Warning,
-    "Pods on a node reach hardly any pod on other nodes, while others reach them.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl get networkpolicies -A" },
-        Remedy {
-            step: Step::Inspect,
-            command: "on {node}: ip -d link; ip route; nft list ruleset",
-        },
-        Remedy { step: Step::Fix, command: RESTART },
-        Remedy {
-            step: Step::Verify,
-            command: "kubectl -n <namespace> exec <pod on {node}> -- nc -vz <address of a pod on \
-                      another node> <its port>",
-        },
-    ],
-);
+pub static ONE_WAY: Code = Code::warning("pod_reachability.one_way", &[Node::KIND])
+    .after(GRACE)
+    .explain("Pods on a node reach hardly any pod on other nodes, while others reach them.")
+    .felt_as(&[Symptom::PodsFromOutside, Symptom::AgentsReach, Symptom::AgentsAnswer])
+    .remedies(&[POLICIES, ROUTES, LOG, RESTART, VERIFY]);
 
-/// Pods of several nodes do not reach each other, and nobody can say whose fault it is.
-pub static NOBODY_LEFT: Code = code(
-    "pod_reachability.nobody_left",
-    Severity::Problem,
-    "Pods do not reach pods on other nodes, and nobody is left to say which node is at fault.",
-    &[
-        Remedy { step: Step::Inspect, command: "kubectl get networkpolicies -A" },
-        Remedy { step: Step::Inspect, command: "kubectl get pods -A -o wide" },
-        Remedy {
-            step: Step::Inspect,
-            command: "on each node: ip -d link; ip route; nft list ruleset",
-        },
-        Remedy {
-            step: Step::Fix,
-            command: "kubectl -n <namespace of the CNI> rollout restart daemonset <its name>",
-        },
-        Remedy {
-            step: Step::Verify,
-            command: "kubectl -n {name} logs -l app.kubernetes.io/component=agent",
-        },
-    ],
-);
+/// Pods of several nodes do not reach each other, and none is left to say whose fault it is.
+pub static NOBODY_LEFT: Code = Code::problem("pod_reachability.nobody_left", &[Namespace::KIND])
+    .after(GRACE)
+    .explain("Pods do not reach pods on other nodes, and none is left to say which is at fault.")
+    .felt_as(&[Symptom::AgentsReach, Symptom::AgentsAnswer])
+    .remedies(&[
+        POLICIES,
+        Remedy::inspect("kubectl -n {cni_namespace} describe {cni_owner}"),
+        Remedy::fix(
+            "kubectl -n {cni_namespace} rollout restart {cni_owner}",
+            "the CNI restarts node by node; pods keep their network, new ones wait for it; there \
+             is nothing to undo",
+        ),
+        Remedy::verify("kubectl -n {cni_namespace} rollout status {cni_owner} --timeout=300s"),
+    ]);
 
-const RESTART: &str = "kubectl -n <namespace of the CNI> delete pod <its pod on {node}>";
+const PODS: Remedy =
+    Remedy::inspect("kubectl get pods -A -o wide --field-selector spec.nodeName={node}");
+const POLICIES: Remedy = Remedy::inspect("kubectl get networkpolicies -A");
+const ROUTES: Remedy = Remedy::inspect(
+    "kubectl debug node/{node} -it --profile=sysadmin --image=busybox -- chroot /host sh -c \
+     'ip -d link; ip route; nft list ruleset'",
+);
+const LOG: Remedy = Remedy::inspect("kubectl -n {cni_namespace} logs {cni_pod} --tail=50");
+const RESTART: Remedy = Remedy::fix(
+    "kubectl -n {cni_namespace} delete pod {cni_pod}",
+    "new pods on this node wait for their network until its DaemonSet has made another; there is \
+     nothing to undo",
+);
+const VERIFY: Remedy = Remedy::verify(
+    "kubectl -n {cni_namespace} get pods -o wide --field-selector spec.nodeName={node}",
+);
 
 static WORDS: Words = Words {
     observers: &OBSERVERS,
@@ -123,9 +103,6 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let settings = cluster.settings();
     if (&settings.agents, settings.named_agents) == (&None, 0) {
         return Err(Skipped::NotConfigured.into());
-    }
-    if let Err(why) = cluster.read::<Node>() {
-        out.gap("nodes", why);
     }
     let agents = Agents::of(cluster);
     let reaching = Reaching::of(&agents, Vantage::Pod, out)?;

@@ -1,23 +1,24 @@
 //! Does the kernel hold back the pods that answer DNS?
 //!
 //! A CPU limit on CoreDNS stops it for the rest of each period of 100 ms, so that answers come
-//! late while its average use looks low. Throttling alone is common and harms nobody: it is a
+//! late while its average use looks low. Throttling alone is common and harmless: it is a
 //! problem only with late or failing queries beside it.
 //!
 //! Left out: pods without a limit, which cannot be throttled; a pod that was busy in fewer than
 //! 100 periods, because its ratio says nothing.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
+use super::pods::Pods;
 use super::queries::{fails, is_slow, is_there, queries};
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::check::words::{share, some};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy};
 use crate::cluster::Cluster;
 use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
-    Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Node, Object, Observation, Pod, Replica,
-    Service, Skipped, Unanswered, Unknown, Vantage, Window,
+    Cpu, DnsPath, DnsQuery, DnsRow, Fact, Key, Name, Node, Observation, Pod, Replica, Service,
+    Skipped, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Judges what the agents on the nodes read of the DNS pods' control groups.
@@ -25,6 +26,7 @@ pub static CHECK: Check = Check {
     id: "coredns_throttling",
     layer: Layer::Dns,
     question: "Does the kernel hold back the pods that answer DNS?",
+    runbook: "NetvitalsCoreDNSThrottled",
     needs: &[],
     wants: &[Node::KIND, Service::KIND],
     families: &[RATIO.desc()],
@@ -39,39 +41,40 @@ static RATIO: Family<3> = Family::gauge(
 );
 
 /// A pod is held back, and queries suffer.
-pub static STARVED: Code = Code {
-    id: "coredns_throttling.starved",
-    severity: Severity::Problem,
-    grace: Duration::from_secs(30),
-    explain: "A DNS pod is throttled in more than a quarter of all periods, and queries are late \
-              or fail: its CPU limit is too low for the load.",
-    remedies: REMEDIES,
-};
+pub static STARVED: Code = Code::problem("coredns_throttling.starved", &[Pod::KIND])
+    .after(30)
+    .explain(
+        "A DNS pod is throttled in more than a quarter of all periods, and queries are late or \
+         fail: its CPU limit is too low for the load.",
+    )
+    .remedies(REMEDIES);
 
-/// A pod is held back, and nobody notices.
-pub static THROTTLED: Code = Code {
-    id: "coredns_throttling.throttled",
-    severity: Severity::Info,
-    grace: Duration::from_secs(60),
-    explain: "A DNS pod is throttled in more than a quarter of all periods; queries do not \
-              suffer yet.",
-    remedies: REMEDIES,
-};
+/// A pod is held back, and queries do not suffer.
+pub static THROTTLED: Code = Code::info("coredns_throttling.throttled", &[Pod::KIND])
+    .after(60)
+    .explain(
+        "A DNS pod is throttled in more than a quarter of all periods; queries do not suffer yet.",
+    )
+    .independent()
+    .remedies(REMEDIES);
 
 const REMEDIES: &[Remedy] = &[
     Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
     Remedy::inspect("kubectl -n {namespace} top pod {name} --containers"),
     // By name, and no error where the limit comes from elsewhere. `--limits=cpu=0` would set a
     // limit of 0.
-    Remedy::fix(concat!(
-        "kubectl -n {namespace} patch deployment coredns -p ",
-        r#"'{"spec":{"template":{"spec":{"containers":[{"name":"coredns","#,
-        r#""resources":{"limits":{"cpu":null}}}]}}}}'"#,
-    )),
+    Remedy::fix(
+        concat!(
+            "kubectl -n {namespace} patch {owner} -p ",
+            r#"'{"spec":{"template":{"spec":{"containers":[{"name":"coredns","#,
+            r#""resources":{"limits":{"cpu":null}}}]}}}}'"#,
+        ),
+        "replicas restart one after the other, without a CPU limit of the container coredns; \
+         undone by kubectl rollout undo, and what installed them may set it again",
+    ),
     Remedy::verify(
-        "kubectl -n {namespace} get pods -l k8s-app=kube-dns \
-                  -o \
-                   custom-columns=POD:.metadata.name,CPU:.spec.containers[*].resources.limits.cpu",
+        "kubectl -n {namespace} get pods -l {selector} -o \
+         'custom-columns=POD:.metadata.name,CPU:.spec.containers[*].resources.limits.cpu'",
     ),
 ];
 
@@ -81,6 +84,12 @@ const ENOUGH: u64 = 100;
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let pods = pods(cluster, out)?;
     let symptom = symptom(cluster);
+    let dns = Pods::of(cluster, &cluster.settings().dns_service);
+    let limited = pods.iter().filter(|(_, it)| it.limited).count();
+    let judged = pods.iter().filter(|(_, it)| it.limited && it.periods >= ENOUGH);
+    let worst = judged
+        .map(|(_, it)| (it.throttled, it.periods))
+        .max_by(|one, other| (one.0 * other.1).cmp(&(other.0 * one.1)));
     for (node, it) in pods {
         let ratio = match it {
             Cpu { limited: false, .. } => 0.0,
@@ -95,16 +104,16 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
             Some(symptom) => (&STARVED, &**symptom),
             None => (&THROTTLED, "queries do not suffer yet"),
         };
-        out.finding(Finding {
-            code,
-            subject: Object { kind: Pod::KIND, key: it.pod.clone() },
-            node: Some(node.clone()),
-            message: format!(
-                "throttled in {} of {} periods, and {beside}: look at its CPU limit",
-                it.throttled, it.periods
-            ),
-        });
+        let message = format!(
+            "throttled in {} of {} periods, and {beside}: look at its CPU limit",
+            it.throttled, it.periods
+        );
+        out.finding(dns.name(Finding::of::<Pod>(code, it.pod.clone(), message).on(node)));
     }
+    let most = worst.map_or_else(String::new, |(throttled, periods)| {
+        format!(", the worst throttled in {} of its periods", share(throttled, periods))
+    });
+    out.statement(format!("{} with a CPU limit{most}", some(limited, "DNS pod")));
     Ok(())
 }
 
@@ -160,7 +169,7 @@ fn symptom(cluster: &Cluster) -> Option<String> {
     let (mut headline, mut random) = (Window::default(), Window::default());
     for it in &said {
         headline.add(&it.headline());
-        // Behind a cache on the node only names that nobody asked before come this far.
+        // Behind a cache on the node only names that were never asked for before come this far.
         random.add(
             &it.sum(|row: &DnsRow| {
                 (row.path, row.query) == (DnsPath::Resolver, DnsQuery::Negative)

@@ -9,14 +9,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::pods::Pods;
 use super::queries::{Queries, fails, is_there, mostly, queries, service};
 use crate::check::observers::Observers;
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::check::words::{count, some};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    DnsPath, Fact, Failure, Key, Name, Node, Object, Pod, Replica, Service, Skipped, Unanswered,
-    Unknown,
+    DnsPath, Fact, Failure, Key, Name, Node, Pod, Replica, Service, Skipped, Unanswered, Unknown,
+    Window,
 };
 
 /// Compares answers with what the API says.
@@ -24,6 +26,7 @@ pub static CHECK: Check = Check {
     id: "dns_answers",
     layer: Layer::Dns,
     question: "Do DNS servers answer with the addresses that Services have now?",
+    runbook: "NetvitalsDNSAnswersWrong",
     needs: &[],
     wants: &[Service::KIND],
     families: &[WRONG_ANSWERS.desc()],
@@ -38,23 +41,27 @@ static WRONG_ANSWERS: Family<2> = Family::gauge(
 );
 
 /// A server says something else than the API.
-pub static WRONG: Code = Code {
-    id: "dns_answers.wrong",
-    severity: Severity::Problem,
-    // A Service that is deleted is asked for until the agents' next plan.
-    grace: Duration::from_secs(60),
-    explain: "A DNS server answers with other addresses than the Service has, or says that the \
-              name does not exist: mostly a CoreDNS that lost the API and answers from memory.",
-    remedies: &[
-        Remedy::inspect("kubectl -n kube-system logs -l k8s-app=kube-dns --prefix --tail=200"),
-        Remedy::inspect(
-            "kubectl auth can-i list endpointslices -A \
-                      --as=system:serviceaccount:kube-system:coredns",
-        ),
-        Remedy::fix("kubectl -n kube-system rollout restart deployment coredns"),
-        Remedy::verify("kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide"),
-    ],
-};
+pub static WRONG: Code = Code::problem(
+    "dns_answers.wrong",
+    &[Node::KIND, Pod::KIND, Service::KIND],
+)
+// A Service that is deleted is asked for until the agents' next plan.
+.after(60)
+.explain(
+    "A DNS server answers with other addresses than the Service has, or says that the name \
+         does not exist: mostly a CoreDNS that lost the API and answers from memory.",
+)
+.felt_as(&[Symptom::AgentsAsk])
+.remedies(&[
+    Remedy::inspect("kubectl -n {dns_namespace} logs -l {selector} --prefix --tail=200"),
+    Remedy::inspect("kubectl -n {dns_namespace} describe {owner}"),
+    Remedy::fix(
+        "kubectl -n {dns_namespace} rollout restart {owner}",
+        "replicas restart one after the other, and their caches begin empty; there is nothing \
+             to undo",
+    ),
+    Remedy::verify("kubectl -n {dns_namespace} get pods -l {selector} -o wide"),
+]);
 
 /// An agent whose plan is older may ask for Services that are gone.
 const PLAN_OLD: Duration = Duration::from_secs(120);
@@ -85,32 +92,44 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if let Err(why) = is_there(cluster) {
         out.gap("replicas", why);
     }
-    judge_replicas(&answered, out);
-    judge_resolvers(&resolvers, service(cluster, &said), out);
+    let service = service(cluster, &said);
+    let dns = Pods::of(cluster, &service);
+    let replicas: BTreeSet<&Replica> =
+        answered.values().flat_map(BTreeMap::keys).copied().collect();
+    let (all, wrong) = judge_replicas(&answered, &dns, out);
+    let misled = judge_resolvers(&resolvers, service, &dns, out);
+    out.statement(format!(
+        "{} of {} right at {}, {} of {} right",
+        count(all - wrong),
+        some(all, "answer"),
+        some(replicas.len(), "replica"),
+        count(resolvers.len() - misled),
+        some(resolvers.len(), "resolver"),
+    ));
     Ok(())
 }
 
-fn judge_replicas(answered: &Answered<'_>, out: &mut Output) {
+/// Judges what each replica says of each Service; returns how many answers there are, and how many
+/// of them are wrong.
+fn judge_replicas(answered: &Answered<'_>, dns: &Pods, out: &mut Output) -> (usize, usize) {
+    let (mut all, mut amiss) = (0, 0);
     let mut on_node: BTreeMap<&Name, usize> = BTreeMap::new();
     let mut by_replica: BTreeMap<&Replica, Vec<&Key>> = BTreeMap::new();
     for (service, replicas) in answered {
         let wrong = |observers: &Observers| observers.failing * 2 > observers.all;
         let wrong: BTreeSet<&Replica> =
             replicas.iter().filter(|(_, it)| wrong(it)).map(|(replica, _)| *replica).collect();
+        (all, amiss) = (all + replicas.len(), amiss + wrong.len());
         for replica in replicas.keys() {
             *on_node.entry(&replica.node).or_default() += usize::from(wrong.contains(replica));
         }
         if replicas.len() > 1 && wrong.len() == replicas.len() {
-            out.finding(Finding {
-                code: &WRONG,
-                subject: Object { kind: Service::KIND, key: (*service).clone() },
-                node: None,
-                message: format!(
-                    "all {} replicas answer with other addresses than the Service has: look at \
-                     whether they reach the API, and at the Corefile",
-                    wrong.len()
-                ),
-            });
+            let message = format!(
+                "all {} replicas answer with other addresses than the Service has: look at \
+                 whether they reach the API, and at the Corefile",
+                wrong.len()
+            );
+            out.finding(dns.name(Finding::of::<Service>(&WRONG, (*service).clone(), message)));
         } else {
             wrong.into_iter().for_each(|it| by_replica.entry(it).or_default().push(service));
         }
@@ -119,22 +138,21 @@ fn judge_replicas(answered: &Answered<'_>, out: &mut Output) {
         out.sample(&WRONG_ANSWERS, [node, DnsPath::Replica.as_str()], wrong as f64);
     }
     for (replica, services) in by_replica {
-        out.finding(Finding {
-            code: &WRONG,
-            subject: Object { kind: Pod::KIND, key: replica.pod.clone() },
-            node: Some(replica.node.clone()),
-            message: format!(
-                "answers wrongly for {} of the Services that it is asked for, first {}, while \
-                 others do not: look at whether it reaches the API",
-                services.len(),
-                services[0]
-            ),
-        });
+        let message = format!(
+            "answers wrongly for {} of the Services that it is asked for, first {}, while others \
+             do not: look at whether it reaches the API",
+            services.len(),
+            services[0]
+        );
+        let finding = Finding::of::<Pod>(&WRONG, replica.pod.clone(), message);
+        out.finding(dns.name(finding.on(&replica.node)));
     }
+    (all, amiss)
 }
 
 /// Finds resolvers that answer `kubernetes.default` wrongly; when most do, that is one finding.
-fn judge_resolvers(said: &[&Queries<'_>], service: Key, out: &mut Output) {
+/// Returns how many do.
+fn judge_resolvers(said: &[&Queries<'_>], service: Key, dns: &Pods, out: &mut Output) -> usize {
     let mut wrong = Vec::new();
     for it in said {
         let headline = it.headline();
@@ -149,39 +167,31 @@ fn judge_resolvers(said: &[&Queries<'_>], service: Key, out: &mut Output) {
         let value = f64::from(u8::from(is_wrong));
         out.sample(&WRONG_ANSWERS, [it.node, DnsPath::Resolver.as_str()], value);
     }
-    let Some((first, headline)) = wrong.first() else { return };
-    let why = format!(
-        "{} of {} queries for kubernetes.default were answered wrongly, mostly with {}",
-        headline.failures,
-        headline.attempts,
-        mostly(headline)
-    );
+    let Some((first, headline)) = wrong.first() else { return 0 };
+    let why = |headline: &Window| {
+        format!(
+            "{} of {} queries for kubernetes.default were answered wrongly, mostly with {}",
+            headline.failures,
+            headline.attempts,
+            mostly(headline)
+        )
+    };
     if wrong.len() * 2 > said.len() {
-        let (count, all) = (wrong.len(), said.len());
-        out.finding(Finding {
-            code: &WRONG,
-            subject: Object { kind: Service::KIND, key: service },
-            node: None,
-            message: format!(
-                "on {count} of {all} nodes; on {first} {why}: look at the zones of the Corefile"
-            ),
-        });
-        return;
+        let (count, all, why) = (wrong.len(), said.len(), why(headline));
+        let message = format!(
+            "on {count} of {all} nodes; on {first} {why}: look at the zones of the Corefile"
+        );
+        out.finding(dns.name(Finding::of::<Service>(&WRONG, service, message)));
+        return wrong.len();
     }
-    for (node, headline) in wrong {
-        out.finding(Finding {
-            code: &WRONG,
-            subject: Object { kind: Node::KIND, key: Key::new("", node.clone()) },
-            node: Some(node.clone()),
-            message: format!(
-                "{} of {} queries for kubernetes.default were answered wrongly, mostly with {}: \
-                 look at the nameservers and search domains that its kubelet gives to pods",
-                headline.failures,
-                headline.attempts,
-                mostly(&headline)
-            ),
-        });
+    for (node, headline) in &wrong {
+        let message = format!(
+            "{}: look at the nameservers and search domains that its kubelet gives to pods",
+            why(headline)
+        );
+        out.finding(dns.name(Finding::of_node(&WRONG, node, message)));
     }
+    wrong.len()
 }
 
 #[cfg(test)]

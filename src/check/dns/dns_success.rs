@@ -4,21 +4,23 @@
 //! observations only: an API outage must not blind it.
 //!
 //! Left out: the node's own resolver, which is not what workloads use; names of the world
-//! outside, whose servers are somebody else's.
+//! outside, whose servers are not the cluster's.
 
 mod nodes;
 mod replicas;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use super::pods::Pods;
 use super::queries::{ENOUGH, Queries, fails, is_slow, is_there, mostly, queries, service};
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use crate::check::components::Components;
+use crate::check::words::{count, share, some};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    DnsPath, DnsQuery, Fact, Failure, Key, Name, Node, Object, Protocol, Service, Skipped,
-    Unanswered, Unknown, Window,
+    DnsPath, DnsQuery, Fact, Failure, Name, Node, Pod, Protocol, Service, Skipped, Unanswered,
+    Unknown, Window,
 };
 
 /// Judges the queries of all agents on the pod network.
@@ -26,6 +28,7 @@ pub static CHECK: Check = Check {
     id: "dns_success",
     layer: Layer::Dns,
     question: "Do the cluster's own names resolve from where workloads live?",
+    runbook: "NetvitalsDNSSuccessLow",
     needs: &[],
     wants: &[Service::KIND],
     families: &[
@@ -51,76 +54,80 @@ static NODE_RATIO: Family<1> = Family::gauge(
 );
 
 /// More than a tenth of the queries fail, and no few nodes are to blame.
-pub static LOW: Code = Code {
-    id: "dns_success.low",
-    severity: Severity::Problem,
-    grace: Duration::from_secs(30),
-    explain: "More than 10 % of the queries for names of the cluster fail, wherever they come \
-              from.",
-    remedies: &[
+pub static LOW: Code = Code::problem("dns_success.low", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "More than 10 % of the queries for names of the cluster fail, wherever they come from.",
+    )
+    .felt_as(&[Symptom::Slices, Symptom::AgentsAsk])
+    .remedies(&[
         Remedy::inspect(
             "kubectl -n {namespace} get endpointslices -l \
              kubernetes.io/service-name={name} -o wide",
         ),
         Remedy::inspect("kubectl -n {namespace} describe service {name}"),
-        Remedy::fix("kubectl -n {namespace} rollout restart deployment coredns"),
+        Remedy::inspect("kubectl -n {namespace} logs -l {selector} --prefix --tail=50"),
+        RESTART,
         Remedy::verify(
             "kubectl run dns-test --rm -it --restart=Never --image=busybox -- \
              nslookup kubernetes.default",
         ),
-    ],
-};
+    ]);
 
 /// One node's queries fail while those of the others do not.
-pub static NODE_LOW: Code = Code {
-    id: "dns_success.node_low",
-    severity: Severity::Problem,
-    grace: Duration::from_secs(30),
-    explain: "More than 10 % of the queries from one node fail while those of most others do not.",
-    remedies: &[
+pub static NODE_LOW: Code = Code::problem("dns_success.node_low", &[Node::KIND])
+    .after(GRACE)
+    .explain("More than 10 % of the queries from one node fail while those of most others do not.")
+    .felt_as(&[Symptom::PodsOfNode, Symptom::AgentsAsk])
+    .remedies(&[
         Remedy::inspect("kubectl get pods -A -o wide --field-selector spec.nodeName={name}"),
-        Remedy::inspect(
-            "kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide \
-             --field-selector spec.nodeName={name}",
-        ),
+        Remedy::inspect("kubectl -n {proxy_namespace} logs {proxy_pod} --tail=50"),
         Remedy::fix(
-            "kubectl -n kube-system delete pod -l k8s-app=kube-proxy \
-             --field-selector spec.nodeName={name}",
+            "kubectl -n {proxy_namespace} delete pod {proxy_pod}",
+            "the rules of the node stay while its DaemonSet makes another, which writes them anew; \
+             there is nothing to undo",
         ),
+        Remedy::inspect("kubectl -n {cni_namespace} logs {cni_pod} --tail=50"),
         Remedy::verify("kubectl describe node {name}"),
-    ],
-};
+    ]);
 
 /// One replica fails for those that ask it directly.
-pub static REPLICA_FAILING: Code = Code {
-    id: "dns_success.replica_failing",
-    severity: Severity::Problem,
-    grace: Duration::from_secs(30),
-    explain: "One pod behind the DNS Service fails for the agents that ask it directly, so that \
-              its share of all queries is lost.",
-    remedies: &[
-        Remedy::inspect("kubectl -n {namespace} logs {name}"),
+pub static REPLICA_FAILING: Code = Code::problem("dns_success.replica_failing", &[Pod::KIND])
+    .after(GRACE)
+    .explain(
+        "One pod behind the DNS Service fails for the agents that ask it directly, so that its \
+         share of all queries is lost.",
+    )
+    .felt_as(&[Symptom::PodsOfNode, Symptom::AgentsAsk])
+    .runbook("NetvitalsDNSReplicaFailing")
+    .remedies(&[
+        Remedy::inspect("kubectl -n {namespace} logs {name} --tail=50"),
         Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
-        Remedy::fix("kubectl -n {namespace} delete pod {name}"),
-        Remedy::verify("kubectl -n {namespace} get pods -l k8s-app=kube-dns -o wide"),
-    ],
-};
+        Remedy::fix(
+            "kubectl -n {namespace} delete pod {name}",
+            "the other replicas carry its share until another is ready; there is nothing to undo",
+        ),
+        Remedy::verify("kubectl -n {namespace} get pods -l {selector} -o wide"),
+    ]);
 
 /// Answers come late.
-pub static SLOW: Code = Code {
-    id: "dns_success.slow",
-    severity: Severity::Warning,
-    grace: Duration::from_secs(30),
-    explain: "More than 5 % of the answers for names of the cluster take longer than 250 ms.",
-    remedies: &[
-        Remedy::inspect("kubectl -n {namespace} top pods -l k8s-app=kube-dns"),
-        Remedy::inspect("kubectl -n {namespace} describe deployment coredns"),
-        Remedy::fix(
-            "kubectl -n {namespace} scale deployment coredns --replicas=<more than there are>",
-        ),
-        Remedy::verify("kubectl -n {namespace} top pods -l k8s-app=kube-dns"),
-    ],
-};
+pub static SLOW: Code = Code::warning("dns_success.slow", &[Service::KIND])
+    .after(GRACE)
+    .explain("More than 5 % of the answers for names of the cluster take longer than 250 ms.")
+    .runbook("NetvitalsDNSLatencyHigh")
+    .remedies(&[
+        Remedy::inspect("kubectl -n {namespace} top pods -l {selector} --containers"),
+        Remedy::inspect("kubectl -n {namespace} describe {owner}"),
+        RESTART,
+        Remedy::verify("kubectl -n {namespace} top pods -l {selector} --containers"),
+    ]);
+
+const RESTART: Remedy = Remedy::fix(
+    "kubectl -n {namespace} rollout restart {owner}",
+    "replicas restart one after the other, and their caches begin empty; there is nothing to undo",
+);
+
+const GRACE: u64 = 30;
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let said = queries(cluster, out)?;
@@ -140,26 +147,28 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if let Err(why) = is_there(cluster) {
         out.gap("replicas", why);
     }
-    replicas::judge(&said, out);
+    replicas::judge(cluster, &said, out);
     match total.attempts {
         0 => return Err(Skipped::NotConfigured.into()),
         attempts if attempts < ENOUGH => return Err(Unknown::TooFewSamples.into()),
         _ => {}
     }
     let (alone, others) = nodes::single_out(&by_node);
+    let components = Components::of(cluster);
     for node in alone {
         let from_it: Vec<&Queries<'_>> = said.iter().filter(|it| it.node == node).collect();
         let window = &by_node[node];
-        let subject = Object { kind: Node::KIND, key: Key::new("", node.clone()) };
         let told = tell(window, &from_it, "look at the node's path to the DNS pods");
         let message = format!("{told}, which other nodes do not share");
-        out.finding(Finding { code: &NODE_LOW, subject, node: Some(node.clone()), message });
+        let finding = Finding::of_node(&NODE_LOW, node, message);
+        out.finding(components.name_cni(components.name_proxy(finding)));
     }
-    let subject = Object { kind: Service::KIND, key: service(cluster, &said) };
+    let service = service(cluster, &said);
+    let dns = Pods::of(cluster, &service);
     if fails(&others) {
         let all: Vec<&Queries<'_>> = said.iter().collect();
         let message = tell(&others, &all, "look at the DNS pods and their CPU");
-        out.finding(Finding { code: &LOW, subject: subject.clone(), node: None, message });
+        out.finding(dns.name(Finding::of::<Service>(&LOW, service.clone(), message)));
     }
     if is_slow(&total) {
         let message = format!(
@@ -169,8 +178,15 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
             total.answers(),
             total.very_slow
         );
-        out.finding(Finding { code: &SLOW, subject, node: None, message });
+        out.finding(dns.name(Finding::of::<Service>(&SLOW, service, message)));
     }
+    out.statement(format!(
+        "{} of {} queries from {}, {} of the answers slower than 250 ms",
+        share(total.answers(), total.attempts),
+        count(total.attempts),
+        some(by_node.len(), "node"),
+        share(total.slow, total.answers()),
+    ));
     Ok(())
 }
 

@@ -3,21 +3,24 @@
 //! Between a pod's end and the slice that says so, a part of the Service's traffic is lost. The
 //! controller takes less than a second; when it falls behind, that is the first sign.
 //!
-//! Left out: what changed while a list was under way, because nobody knows when it did.
+//! Left out: what changed while a list was under way, because a list does not say when.
 
 use std::time::Duration;
 
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity};
+use super::LOOK_AGAIN;
+use crate::check::words::{count, share};
+use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::cluster::endpoints::{self, LAG_BOUNDS};
 use crate::family::Family;
-use crate::model::{EndpointSlice, Fact, Node, Object, Pod, Service, Unanswered};
+use crate::model::{EndpointSlice, Fact, Node, Pod, Service, Unanswered};
 
 /// Tells what is measured while watches are applied.
 pub static CHECK: Check = Check {
     id: "endpoint_lag",
     layer: Layer::Service,
     question: "Do EndpointSlices follow their pods in time?",
+    runbook: "NetvitalsEndpointsLagging",
     needs: &[Service::KIND, Pod::KIND, EndpointSlice::KIND, Node::KIND],
     wants: &[],
     families: &[SECONDS.desc(), OLDEST.desc()],
@@ -39,14 +42,14 @@ static OLDEST: Family<0> = Family::gauge(
 );
 
 /// Slices do not say what their pods did a minute ago.
-pub static LAGGING: Code = Code {
-    id: "endpoint_lag.lagging",
-    severity: Severity::Warning,
-    // The age of the change is the grace.
-    grace: Duration::ZERO,
-    explain: "EndpointSlices have not followed a change of their pods for more than a minute: \
-              the endpoint controller is stopped or overloaded.",
-    remedies: &[
+pub static LAGGING: Code = Code::warning("endpoint_lag.lagging", &[Service::KIND])
+    // Without a grace: the age of the change is it.
+    .explain(
+        "EndpointSlices have not followed a change of their pods for more than a minute: the \
+         endpoint controller is stopped or overloaded.",
+    )
+    .felt_as(&[Symptom::Slices])
+    .remedies(&[
         Remedy::inspect(
             "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}",
         ),
@@ -54,25 +57,29 @@ pub static LAGGING: Code = Code {
             "kubectl -n kube-system logs -l component=kube-controller-manager --tail=200",
         ),
         Remedy::inspect("kubectl -n kube-system get lease kube-controller-manager -o yaml"),
-        Remedy::fix(
-            "kubectl -n {namespace} annotate service {name} look-again=<a new value> --overwrite",
-        ),
+        LOOK_AGAIN,
         Remedy::verify(
             "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}",
         ),
-    ],
-};
+    ]);
 
 /// A watch that went silent is opened anew after 35 s: until then it would look like this.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    cluster.read::<Service>()?;
-    cluster.read::<Pod>()?;
-    cluster.read::<EndpointSlice>()?;
-    cluster.read::<Node>()?;
     let lag = endpoints::lag(cluster);
     let (counts, sum) = lag.histogram();
+    let followed = counts.iter().sum();
+    let within = |seconds: f64| {
+        let bounds = LAG_BOUNDS.iter().take_while(|bound| **bound <= seconds).count();
+        counts[..bounds].iter().sum::<u64>()
+    };
+    let quick = share(within(1.0), followed);
+    let statement = match followed {
+        0 => "no change of a pod seen since the start".to_owned(),
+        all => format!("{quick} of {} changes in slices within 1 s", count(all)),
+    };
+    out.statement(format!("{statement}, {} not yet", count(lag.open().count())));
     out.histogram(&SECONDS, [], counts, sum);
     if let Some(oldest) = lag.open().map(|it| it.since).min_by_key(|since| since.uptime) {
         out.sample(&OLDEST, [], oldest.unix.as_secs_f64());
@@ -80,18 +87,14 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     for it in lag.open() {
         let age = cluster.now().since(it.since);
         if age > TOO_LONG.min(cluster.settings().longest_grace) {
-            out.finding(Finding {
-                code: &LAGGING,
-                subject: Object { kind: Service::KIND, key: it.service.clone() },
-                node: None,
-                message: format!(
-                    "its EndpointSlices do not say what {} of its pods did, {} for {} s: look \
-                     at the log of kube-controller-manager",
-                    it.pods,
-                    it.first,
-                    age.as_secs()
-                ),
-            });
+            let message = format!(
+                "its EndpointSlices do not say what {} of its pods did, {} for {} s: look at the \
+                 log of kube-controller-manager",
+                it.pods,
+                it.first,
+                age.as_secs()
+            );
+            out.finding(Finding::of::<Service>(&LAGGING, it.service.clone(), message));
         }
     }
     Ok(())

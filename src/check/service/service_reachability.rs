@@ -15,14 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::codes::{NODE_BROKEN, ONLY_BY_SERVICE, UNREACHABLE};
 use self::sight::{Port, Sight, View};
+use crate::check::components::Components;
 use crate::check::observers::Observers;
+use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
-    Fact, Failure, Key, Name, Node, Object, Observation, Service, Skipped, Unanswered, Unknown,
-    Vantage, Window,
+    Failure, Key, Name, Observation, Service, Skipped, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Judges connections to Services by those to their endpoints.
@@ -30,6 +31,7 @@ pub static CHECK: Check = Check {
     id: "service_reachability",
     layer: Layer::Service,
     question: "Do Services answer where their endpoints do?",
+    runbook: "NetvitalsServiceUnreachable",
     needs: &[],
     wants: &[],
     families: &[OBSERVERS.desc(), FAILING.desc()],
@@ -72,42 +74,53 @@ fn run<'a>(cluster: &'a Cluster, out: &mut Output) -> Result<(), Unanswered> {
         return Err(Unknown::TooFewSamples.into());
     }
     let broken = broken(&sights);
+    let components = Components::of(cluster);
     for node in &broken {
-        out.finding(tell_node(node, &sights[node]));
+        out.finding(components.name_proxy(tell_node(node, &sights[node])));
     }
+    let all = ports.len();
     let believed: Vec<_> =
         sights.iter().filter(|(node, _)| !broken.contains(*node)).map(|(_, it)| it).collect();
     let mut unreachable: BTreeMap<&Key, Vec<(u16, Observers, Window)>> = BTreeMap::new();
     let mut only_by_service: BTreeMap<&Key, Vec<(u16, Observers, Window)>> = BTreeMap::new();
     for (service, port) in ports {
         let of_port = || believed.iter().filter_map(|it| it.get(&(service, port)));
-        let (observers, window) = count(of_port(), View::Broken);
+        let (observers, window) = tally(of_port(), View::Broken);
         let labels = [&*service.namespace, &*service.name, &*port.to_string()];
         out.sample(&OBSERVERS, labels, observers.all as f64);
         out.sample(&FAILING, labels, observers.failing as f64);
         if observers.agree() {
             unreachable.entry(service).or_default().push((port, observers, window));
         }
-        let (observers, window) = count(of_port(), View::OnlyByService);
+        let (observers, window) = tally(of_port(), View::OnlyByService);
         if observers.agree() {
             only_by_service.entry(service).or_default().push((port, observers, window));
         }
     }
+    let failing = unreachable.values().map(Vec::len).sum::<usize>();
     for (service, ports) in unreachable {
         let words = "fails while its endpoints answer, for";
         let next = "look at kube-proxy's log and at the Service";
-        out.finding(tell_service(&UNREACHABLE, service, &ports, words, next));
+        let finding = tell_service(&UNREACHABLE, service, &ports, words, next);
+        out.finding(components.name_proxy(finding));
     }
     for (service, ports) in only_by_service {
         let words = "answers while none of its endpoints does directly, for";
         let next = "look at the policies that select its pods";
         out.finding(tell_service(&ONLY_BY_SERVICE, service, &ports, words, next));
     }
+    out.statement(format!(
+        "{} of {} of Services reached, from {} of {}",
+        count(all - failing),
+        some(all, "port"),
+        count(believed.len()),
+        some(sights.len(), "node")
+    ));
     Ok(())
 }
 
-/// Adds up who sees `view` of one port, of those that can tell.
-fn count<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers, Window) {
+/// Counts the agents that see `view` of one port, of those that can tell.
+fn tally<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers, Window) {
     let (mut observers, mut window) = (Observers::default(), Window::default());
     for sight in sights {
         let seen = sight.view();
@@ -125,7 +138,7 @@ fn count<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers,
 
 /// Returns the nodes on which most Services fail while they work on others.
 fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
-    let share = |ports: &BTreeMap<Port<'_>, Sight>| count(ports.values(), View::Broken).0;
+    let share = |ports: &BTreeMap<Port<'_>, Sight>| tally(ports.values(), View::Broken).0;
     let is_broken = |it: Observers| 2 * it.failing > it.all;
     let (broken, fine): (Vec<_>, Vec<_>) = sights
         .iter()
@@ -136,11 +149,11 @@ fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
         // The same Services fail everywhere: it is them, or every node.
         return BTreeSet::new();
     }
-    // By one Service alone nobody can tell its fault from the node's, but by who else sees it.
+    // One Service alone does not tell its fault from the node's; how other nodes see it does.
     let is_its_own = |node: &Name| {
         sights[node].keys().any(|port| {
             let of_port = sights.values().filter_map(|ports| ports.get(port));
-            count(of_port, View::Broken).0.agree()
+            tally(of_port, View::Broken).0.agree()
         })
     };
     let broken = broken.into_iter().filter(|(node, it)| it.all > 1 || !is_its_own(node));
@@ -148,16 +161,15 @@ fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
 }
 
 fn tell_node(node: &Name, ports: &BTreeMap<Port<'_>, Sight>) -> Finding {
-    let (Observers { all, failing }, _) = count(ports.values(), View::Broken);
+    let (Observers { all, failing }, _) = tally(ports.values(), View::Broken);
     let mut window = Window::default();
     let failed = ports.iter().filter(|(_, sight)| sight.view() == View::Broken);
     let first = failed.clone().next().map(|((service, port), _)| format!("{service}:{port}"));
     failed.for_each(|(_, sight)| window.add(&sight.service));
-    Finding {
-        code: &NODE_BROKEN,
-        subject: Object { kind: Node::KIND, key: Key::new("", node.clone()) },
-        node: Some(node.clone()),
-        message: format!(
+    Finding::of_node(
+        &NODE_BROKEN,
+        node,
+        format!(
             "{failing} of {all} ports of Services fail from it while their endpoints answer, \
              first {}, mostly with {}: {}",
             first.unwrap_or_default(),
@@ -170,7 +182,7 @@ fn tell_node(node: &Name, ports: &BTreeMap<Port<'_>, Sight>) -> Finding {
                 _ => "look at whether kube-proxy runs on it, and at its rules",
             }
         ),
-    }
+    )
 }
 
 fn tell_service(
@@ -183,12 +195,8 @@ fn tell_service(
     let (port, Observers { all, failing }, window) = ports[0];
     let reason = window.mostly.filter(|_| code.id == UNREACHABLE.id);
     let reason = reason.map_or_else(String::new, |why| format!(", mostly with {}", why.as_str()));
-    Finding {
-        code,
-        subject: Object { kind: Service::KIND, key: service.clone() },
-        node: None,
-        message: format!("port {port} {words} {failing} of {all} agents{reason}: {next}"),
-    }
+    let message = format!("port {port} {words} {failing} of {all} agents{reason}: {next}");
+    Finding::of::<Service>(code, service.clone(), message)
 }
 
 #[cfg(test)]

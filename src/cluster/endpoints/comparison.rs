@@ -175,6 +175,13 @@ impl<'a> Tables<'a> {
         sides.reserve(selected.len());
         sides.extend(selected.iter().map(|(name, pod)| (*name, Side::of(pod))));
         let mut strangers = Vec::new();
+        // A Service with a selector has nothing to be mirrored: what is left of it is dead weight.
+        let left = self.slices_of(key).filter(|slice| slice.mirrored);
+        for address in left.flat_map(|slice| &slice.endpoints).filter_map(|it| it.address) {
+            if !selected.iter().any(|(_, pod)| pod.addresses.contains(&address)) {
+                strangers.push(address);
+            }
+        }
         for slice in self.slices_of(key).filter(|slice| slice.managed) {
             for endpoint in &slice.endpoints {
                 let name = match (&endpoint.pod, endpoint.address) {

@@ -110,6 +110,7 @@ static CHECK: Check = Check {
     id: "gateways",
     layer: Layer::Service,
     question: "",
+    runbook: "",
     needs: &[],
     wants: &[Gateway::KIND, IstioGateway::KIND, Occurrence::KIND],
     families: &[],

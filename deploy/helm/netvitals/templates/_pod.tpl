@@ -184,6 +184,7 @@ nodeAffinity:
           - {{ merge (dict "key" "kubernetes.io/os") . | toJson }}
           - {key: type, operator: NotIn, values: [virtual-kubelet]}
           - {key: eks.amazonaws.com/compute-type, operator: NotIn, values: [fargate]}
+          - {key: liqo.io/type, operator: NotIn, values: [virtual-node]}
       {{- end }}
 {{- end -}}
 

@@ -4,18 +4,21 @@
 //! that wait. Each way to hand out addresses is an [`Adapter`] in a file of its own.
 //!
 //! A node's pool may fill on purpose, so it is a problem only once pods wait for an address. What
-//! is told of a pool is what the API shows: an address that a runtime leaked is not seen. Left
-//! out: how many nodes or blocks a cluster can still have, where only flags of the controller
-//! manager would say it.
+//! is told of a pool is what the API shows, and an address that a runtime leaked is not seen: so
+//! pods that wait for long are told whatever the pool looks like. Left out: how many nodes or
+//! blocks a cluster can still have, where only flags of the controller manager would say it.
 
+mod codes;
 mod host_local;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
-use std::time::Duration;
-
-use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Severity, Step};
-use crate::cluster::{Cluster, Table};
+pub use self::codes::{EXHAUSTED, FILLING, TOO_SMALL, WAITING_PODS};
+pub use self::waiting::Waiting;
+use crate::check::words::{count, some};
+use crate::check::{Check, Code, Finding, Layer, Output};
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
     Fact, IpFamily, Key, Kind, Name, Node, Object, Pod, Skipped, Unanswered, Unknown,
@@ -26,10 +29,11 @@ pub static CHECK: Check = Check {
     id: "ip_pools",
     layer: Layer::Cni,
     question: "Are there addresses left for new pods?",
+    runbook: "NetvitalsIPPoolExhausted",
     needs: &[Node::KIND, Pod::KIND],
     wants: &[],
     families: &[ADDRESSES.desc(), USED.desc(), RESERVED.desc(), UTILISATION.desc(), WAITING.desc()],
-    codes: &[&EXHAUSTED, &FILLING, &TOO_SMALL],
+    codes: &[&EXHAUSTED, &FILLING, &TOO_SMALL, &WAITING_PODS],
     run,
 };
 
@@ -62,65 +66,6 @@ static WAITING: Family<5> = Family::gauge(
     LABELS,
 );
 
-/// No address is free, and pods wait for one.
-pub static EXHAUSTED: Code = Code {
-    id: "ip_pools.exhausted",
-    severity: Severity::Problem,
-    // A pod has its address seconds after it was scheduled.
-    grace: Duration::from_secs(30),
-    explain: "A pool has no free address, and pods that need one cannot start.",
-    remedies: &[
-        Remedy {
-            step: Step::Inspect,
-            command: "kubectl get pods -A -o wide --field-selector spec.nodeName={node}",
-        },
-        Remedy {
-            step: Step::Inspect,
-            command: "kubectl get events -A --field-selector reason=FailedCreatePodSandBox",
-        },
-        Remedy { step: Step::Fix, command: "kubectl cordon {node}" },
-        Remedy {
-            step: Step::Fix,
-            command: "kubectl -n <namespace> delete pod <a pod that waits on {node}>",
-        },
-        Remedy {
-            step: Step::Verify,
-            command: "kubectl get pods -A -o wide --field-selector \
-                      spec.nodeName={node},status.phase=Pending",
-        },
-    ],
-};
-
-/// A pool of the whole cluster is nearly used up.
-pub static FILLING: Code = Code {
-    id: "ip_pools.filling",
-    severity: Severity::Warning,
-    grace: Duration::from_secs(60),
-    explain: "A pool that serves the whole cluster is more than 85 % used.",
-    remedies: &[
-        Remedy { step: Step::Inspect, command: "kubectl get pods -A -o wide" },
-        Remedy { step: Step::Fix, command: "add a range to the IPAM that the finding names" },
-        Remedy { step: Step::Verify, command: "kubectl get pods -A -o wide" },
-    ],
-};
-
-/// The pool holds fewer addresses than the node takes pods.
-pub static TOO_SMALL: Code = Code {
-    id: "ip_pools.too_small",
-    severity: Severity::Info,
-    grace: Duration::ZERO,
-    explain: "A node has fewer addresses than it accepts pods, so that the last ones cannot start.",
-    remedies: &[
-        Remedy { step: Step::Inspect, command: "kubectl describe node {node}" },
-        Remedy {
-            step: Step::Fix,
-            command: "on {node}: set maxPods in /var/lib/kubelet/config.yaml to what the pool \
-                      holds, then systemctl restart kubelet",
-        },
-        Remedy { step: Step::Verify, command: "kubectl describe node {node}" },
-    ],
-};
-
 /// A cluster's pool is filling from this share on.
 const FILLING_FROM: f64 = 0.85;
 
@@ -131,8 +76,9 @@ pub struct Adapter {
     pub ipam: &'static str,
     /// The kinds that it reads; each is among the check's `needs` or `wants`.
     pub wants: &'static [&'static Kind],
-    /// Adds its pools; [`Skipped`] where the cluster does not use it.
-    pub pools: fn(&Cluster, &mut Vec<Pool>) -> Result<(), Unanswered>,
+    /// Adds its pools, and may look at the pods that wait; [`Skipped`] where the cluster does not
+    /// use it.
+    pub pools: fn(&Cluster, &Waiting<'_>, &mut Vec<Pool>) -> Result<(), Unanswered>,
 }
 
 /// Every known way.
@@ -143,26 +89,26 @@ pub static ADAPTERS: &[&Adapter] = &[&host_local::ADAPTER];
 pub struct Pool {
     /// What tells it from the others of its IPAM: a range, or an object's name.
     pub name: String,
-    /// Whom it serves.
+    /// Where its addresses are handed out.
     pub scope: Scope,
     /// Of which family its addresses are.
     pub family: IpFamily,
     /// All that it can ever hand out.
     pub addresses: u64,
-    /// Those that pods have; absent where nobody can say.
+    /// Those that pods have; absent where that cannot be known.
     pub used: Option<u64>,
     /// Those that are kept from pods.
     pub reserved: u64,
-    /// Pods that may take one, and have none yet.
-    pub waiting: u64,
+    /// As many more may be kept by a CNI that is not known.
+    pub uncertain: u64,
 }
 
-/// Whom a pool serves.
+/// Where the addresses of a pool are handed out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scope {
-    /// Any node; the object is what people edit to make it larger.
+    /// On any node; the object is what people edit to make it larger.
     Cluster(Object),
-    /// One node.
+    /// On one node.
     Node {
         /// Its name.
         node: Name,
@@ -182,20 +128,38 @@ impl Pool {
         Some(if self.available() == 0 { 1.0 } else { used as f64 / self.available() as f64 })
     }
 
+    fn waiting(&self, waiting: &Waiting<'_>) -> u64 {
+        match &self.scope {
+            Scope::Cluster(_) => waiting.all(),
+            Scope::Node { node, .. } => waiting.on(node),
+        }
+    }
+
+    /// Whether no address is free; where it is not known how many the CNI keeps, more pods that
+    /// wait than there seem to be addresses say so.
+    fn is_exhausted(&self, waiting: u64) -> bool {
+        let free = self.used.map(|used| self.available().saturating_sub(used));
+        free.is_some_and(|free| waiting > free && free <= self.uncertain)
+    }
+
     /// Returns what is wrong, in words that end with the next thing to look at.
-    fn faults(&self) -> Vec<(&'static Code, String)> {
-        let Self { name, waiting, .. } = self;
-        let available = self.available();
-        let used = self.used.unwrap_or_default();
+    fn faults(&self, waiting: u64) -> Vec<(&'static Code, String)> {
+        let (name, available) = (&self.name, self.available());
         let mut faults = Vec::new();
-        if self.used.is_some_and(|used| used >= available) && *waiting > 0 {
-            faults.push((
-                &EXHAUSTED,
+        if self.is_exhausted(waiting) {
+            let used = self.used.unwrap_or_default();
+            let message = if self.addresses == 0 {
+                format!(
+                    "it has no addresses for pods (range: {name}) and pods wait: {waiting}: look \
+                     at spec.podCIDRs of the node, then at the log of kube-controller-manager"
+                )
+            } else {
                 format!(
                     "{used} of {available} addresses of {name} are used and pods wait: {waiting}: \
                      look at the events of the pods that are Pending"
-                ),
-            ));
+                )
+            };
+            faults.push((&EXHAUSTED, message));
         }
         match &self.scope {
             Scope::Cluster(_) => {
@@ -227,10 +191,10 @@ impl Pool {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     // What cannot be read may have an address, or a range: the counts are too low.
-    if cluster.read::<Pod>().is_ok_and(Table::has_undecoded) {
+    if cluster.read::<Pod>()?.has_undecoded() {
         out.gap("pods", Unknown::Undecoded(Pod::KIND.name));
     }
-    if cluster.read::<Node>().is_ok_and(Table::has_undecoded) {
+    if cluster.read::<Node>()?.has_undecoded() {
         out.gap("nodes", Unknown::Undecoded(Node::KIND.name));
     }
     judge(ADAPTERS, cluster, out)
@@ -238,14 +202,15 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 
 /// Asks every adapter; one that cannot answer is a gap, unless no other answers.
 fn judge(adapters: &[&Adapter], cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
+    let waiting = Waiting::of(cluster)?;
     let mut silence = Unanswered::from(Skipped::NotApplicable);
-    let mut answered = false;
+    let mut all: Option<Vec<Pool>> = None;
     for adapter in adapters {
         let mut pools = Vec::new();
-        match (adapter.pools)(cluster, &mut pools) {
+        match (adapter.pools)(cluster, &waiting, &mut pools) {
             Ok(()) => {
-                answered = true;
-                pools.iter().for_each(|pool| tell(out, adapter.ipam, pool));
+                pools.iter().for_each(|pool| tell(out, adapter.ipam, pool, &waiting));
+                all.get_or_insert_default().append(&mut pools);
             }
             Err(Unanswered::Skipped(_)) => {}
             Err(why) => {
@@ -254,27 +219,52 @@ fn judge(adapters: &[&Adapter], cluster: &Cluster, out: &mut Output) -> Result<(
             }
         }
     }
-    if answered { Ok(()) } else { Err(silence) }
+    let all = all.ok_or(silence)?;
+    let is_told = |node: &Name| {
+        let here = |pool: &&Pool| matches!(&pool.scope, Scope::Node { node: of, .. } if of == node);
+        all.iter().filter(here).any(|pool| pool.is_exhausted(pool.waiting(&waiting)))
+    };
+    waiting.tell(out, is_told)?;
+    out.statement(statement(&all));
+    Ok(())
 }
 
-fn tell(out: &mut Output, ipam: &str, pool: &Pool) {
+fn statement(pools: &[Pool]) -> String {
+    let known = pools.iter().filter_map(|pool| Some((pool, pool.used?, pool.utilisation()?)));
+    let Some((fullest, used, _)) = known.max_by(|one, other| one.2.total_cmp(&other.2)) else {
+        return format!("{} whose use is not known", some(pools.len(), "pool"));
+    };
+    let place = match &fullest.scope {
+        Scope::Node { node, .. } => format!("{node}, the fullest node"),
+        Scope::Cluster(_) => format!("{}, the fullest pool", fullest.name),
+    };
+    format!("{} of {} addresses used on {place}", count(used), count(fullest.available()))
+}
+
+fn tell(out: &mut Output, ipam: &str, pool: &Pool, waiting: &Waiting<'_>) {
     let (scope, subject, node) = match &pool.scope {
         Scope::Cluster(subject) => ("cluster", subject.clone(), None),
         Scope::Node { node, .. } => {
             let key = Key::new("", node.clone());
-            ("node", Object { kind: Node::KIND, key }, Some(node.clone()))
+            ("node", Object { kind: Node::KIND, key }, Some(node))
         }
     };
-    let on = node.as_deref().unwrap_or_default();
+    let on = node.map_or("", |node| &**node);
     let labels = [ipam, &pool.name, scope, on, pool.family.as_str()];
+    let waits = pool.waiting(waiting);
     out.sample(&ADDRESSES, labels, pool.addresses as f64);
     out.sample(&RESERVED, labels, pool.reserved as f64);
-    out.sample(&WAITING, labels, pool.waiting as f64);
+    out.sample(&WAITING, labels, waits as f64);
     if let (Some(used), Some(utilisation)) = (pool.used, pool.utilisation()) {
         out.sample(&USED, labels, used as f64);
         out.sample(&UTILISATION, labels, utilisation);
     }
-    for (code, message) in pool.faults() {
-        out.finding(Finding { code, subject: subject.clone(), node: node.clone(), message });
+    for (code, message) in pool.faults(waits) {
+        let first = node.and_then(|node| waiting.first(node));
+        let mut finding = Finding::about(code, subject.clone(), message)
+            .with("pod_namespace", first.map(|key| &key.namespace))
+            .with("pod", first.map(|key| &key.name));
+        finding.node = node.cloned();
+        out.finding(finding);
     }
 }

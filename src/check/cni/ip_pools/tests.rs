@@ -56,7 +56,7 @@ fn the_live_pods_of_a_node_use_its_range() {
 }
 
 #[test]
-fn who_has_an_address_and_who_waits_for_one() {
+fn which_pods_have_an_address_and_which_wait_for_one() {
     type Change = fn(&mut Pod);
     let cases: [(&str, Change, u8, u8); 8] = [
         ("running", |_| {}, 1, 0),
@@ -82,7 +82,7 @@ fn who_has_an_address_and_who_waits_for_one() {
             0,
             0,
         ),
-        ("on a node that nobody knows", |it| it.node = Some("n9".into()), 0, 0),
+        ("on a node that is not known", |it| it.node = Some("n9".into()), 0, 0),
     ];
     for (what, change, used, waiting) in cases {
         let answer = answer(&CHECK, &pod(small(cluster(), "n1", 1), 5, change));
@@ -98,7 +98,11 @@ fn who_has_an_address_and_who_waits_for_one() {
 #[test]
 fn a_full_range_is_a_problem_once_a_pod_waits() {
     assert_eq!(answer(&CHECK, &used(13)).findings, [""; 0]);
-    assert_eq!(answer(&CHECK, &pod(used(12), 99, waits)).findings, [""; 0]);
+    assert_eq!(
+        answer(&CHECK, &pod(used(12), 99, waits)).findings,
+        ["ip_pools.waiting Pod shop/cart-99: on n1, where addresses look free, it has none yet: \
+             look at its events for FailedCreatePodSandBox"]
+    );
     assert_eq!(
         answer(&CHECK, &pod(used(13), 99, waits)).findings,
         [
@@ -187,7 +191,7 @@ fn shared(used: Option<u64>) -> Pool {
         addresses: 220,
         used,
         reserved: 20,
-        waiting: 0,
+        uncertain: 0,
     }
 }
 
@@ -198,7 +202,7 @@ fn a_pool_of_the_whole_cluster_is_told_before_it_is_full() {
         (Some(170), &["85 % of the addresses of 10.0.0.0/16 are used: look at its size"]),
         (None, &[]),
     ] {
-        let faults = shared(used).faults();
+        let faults = shared(used).faults(0);
         let messages: Vec<&str> = faults.iter().map(|(_, message)| &**message).collect();
         assert_eq!(messages, expected);
     }
@@ -209,12 +213,12 @@ fn an_ipam_that_cannot_be_read_hides_no_other() {
     static BARRED: Adapter = Adapter {
         ipam: "barred",
         wants: &[],
-        pools: |_, _| Err(Unknown::Forbidden("Range").into()),
+        pools: |_, _, _| Err(Unknown::Forbidden("Range").into()),
     };
     static SHARED: Adapter = Adapter {
         ipam: "shared",
         wants: &[],
-        pools: |_, pools| {
+        pools: |_, _, pools| {
             pools.push(shared(None));
             Ok(())
         },
@@ -222,7 +226,7 @@ fn an_ipam_that_cannot_be_read_hides_no_other() {
     let mut out = Output::default();
     assert_eq!(judge(&[&BARRED, &SHARED], &cluster(), &mut out), Ok(()));
     assert_eq!(out.gaps, BTreeSet::from([("barred", Unknown::Forbidden("Range").into())]));
-    // What nobody can say has no sample.
+    // What is not known has no sample.
     let families: Vec<&str> = out.rows.iter().map(|(desc, _)| desc.name).collect();
     assert_eq!(
         families,
@@ -242,4 +246,82 @@ fn what_adapters_read_is_what_the_check_declares() {
     for kind in ADAPTERS.iter().flat_map(|adapter| adapter.wants) {
         assert!(declared.contains(kind), "{}", kind.name);
     }
+}
+
+/// Node n1 with its CNI's pod.
+fn with_cni(facts: Cluster, label: (&str, &str)) -> Cluster {
+    facts.pod_with("kube-system/cni-1", |pod| {
+        pod.node = Some("n1".into());
+        pod.host_network = true;
+        pod.labels = [label].into();
+    })
+}
+
+fn codes(facts: &Cluster) -> Vec<String> {
+    let findings = answer(&CHECK, facts).findings.into_iter();
+    findings.map(|it| it.split(':').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn how_many_addresses_there_are_is_decided_by_the_cni_that_runs_there() {
+    let waiting = |facts: Cluster, count: u8| {
+        (0..count).fold(facts, |facts, number| pod(facts, 90 + number, waits))
+    };
+    let exhausted = ["ip_pools.exhausted Node n1"];
+    let looks_free = ["ip_pools.waiting Pod shop/cart-90"];
+    // Cilium keeps an address more than the plugin of the 13 that are left.
+    let cilium = |count| with_cni(used(count), ("k8s-app", "cilium"));
+    assert_eq!(codes(&waiting(cilium(12), 1)), exhausted);
+    assert_eq!(codes(&waiting(cilium(11), 1)), looks_free);
+    let flannel = |count| with_cni(used(count), ("app", "flannel"));
+    assert_eq!(codes(&waiting(flannel(13), 1)), exhausted);
+    assert_eq!(codes(&waiting(flannel(12), 1)), looks_free);
+    // One that is not known may keep some, and more wait than there would be.
+    assert_eq!(codes(&waiting(used(12), 1)), looks_free);
+    assert_eq!(codes(&waiting(used(12), 2)), exhausted);
+    assert_eq!(codes(&waiting(used(9), 5)).len(), 5);
+}
+
+#[test]
+fn whether_a_range_is_used_is_decided_for_each_node() {
+    let elsewhere = |pod: &mut Pod| {
+        pod.node = Some("n2".into());
+        pod.addresses = [IpAddr::from([192, 168, 3, 4])].into_iter().collect();
+    };
+    // Many pods of another IPAM on n2 say nothing of n1.
+    let facts = (20..29).fold(small(used(4), "n2", 2), |facts, it| pod(facts, it, elsewhere));
+    let pools = |facts: &Cluster| {
+        let samples = answer(&CHECK, facts).samples.into_iter();
+        samples.filter(|it| it.starts_with("netvitals_ip_pool_used")).collect::<Vec<_>>()
+    };
+    let own = "netvitals_ip_pool_used{host-local,10.244.1.0/28,node,n1,IPv4} 4";
+    assert_eq!(pools(&facts), [own]);
+    let facts = with_cni(facts, ("k8s-app", "calico-node"));
+    assert_eq!(answer(&CHECK, &facts).result, Err(Skipped::NotApplicable.into()));
+}
+
+#[test]
+fn a_node_without_a_range_beside_others_is_exhausted_once_pods_wait() {
+    let bare = |facts: Cluster| facts.node_with("n3", |node| node.pod_cidrs.clear());
+    let waits_there = |pod: &mut Pod| {
+        waits(pod);
+        pod.node = Some("n3".into());
+    };
+    assert_eq!(codes(&bare(used(4))), [""; 0]);
+    assert_eq!(codes(&pod(bare(used(4)), 99, waits_there)), ["ip_pools.exhausted Node n3"]);
+    // With an address from elsewhere there is another IPAM, and a virtual node has none.
+    let elsewhere = |pod: &mut Pod| {
+        pod.node = Some("n3".into());
+        pod.addresses = [IpAddr::from([192, 168, 3, 4])].into_iter().collect();
+    };
+    let mixed = pod(pod(bare(used(4)), 99, waits_there), 98, elsewhere);
+    assert_eq!(codes(&mixed), ["ip_pools.waiting Pod shop/cart-99"]);
+}
+
+#[test]
+fn a_pod_that_waits_on_a_node_that_is_young_or_leaves_is_no_fault() {
+    let young = |node: &mut Node| node.created = Some(std::time::Duration::ZERO);
+    let facts = pod(used(4), 99, waits);
+    assert_eq!(codes(&facts).len(), 1);
+    assert_eq!(codes(&facts.node_with("n1", young)), [""; 0]);
 }

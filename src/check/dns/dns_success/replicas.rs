@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::REPLICA_FAILING;
-use crate::check::dns::queries::{Queries, mostly};
+use crate::check::dns::pods::Pods;
+use crate::check::dns::queries::{Queries, mostly, service};
 use crate::check::observers::Observers;
 use crate::check::{Finding, Output};
+use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{DnsPath, DnsQuery, Fact, Object, Pod, Replica, Window};
+use crate::model::{DnsPath, DnsQuery, Pod, Replica, Window};
 
 pub(super) static OBSERVERS: Family<3> = Family::gauge(
     "netvitals_dns_replica_observers",
@@ -32,13 +34,14 @@ struct Asked {
 }
 
 /// Judges each replica by its observers.
-pub(super) fn judge(said: &[Queries<'_>], out: &mut Output) {
+pub(super) fn judge(cluster: &Cluster, said: &[Queries<'_>], out: &mut Output) {
     let mut replicas: BTreeMap<&Replica, Asked> = BTreeMap::new();
     let asked: Vec<_> = said.iter().map(|it| (it, windows(it))).collect();
     for replica in asked.iter().flat_map(|(_, windows)| windows.keys()) {
         replicas.entry(replica).or_default();
     }
     let only = replicas.len() == 1;
+    let dns = Pods::of(cluster, &service(cluster, said));
     for (it, windows) in &asked {
         if only || !is_to_blame(it, windows) {
             for (replica, window) in windows {
@@ -54,18 +57,15 @@ pub(super) fn judge(said: &[Queries<'_>], out: &mut Output) {
         out.sample(&FAILING, labels, observers.failing as f64);
         if observers.agree() {
             let Observers { all, failing } = observers;
-            out.finding(Finding {
-                code: &REPLICA_FAILING,
-                subject: Object { kind: Pod::KIND, key: replica.pod.clone() },
-                node: Some(replica.node.clone()),
-                message: format!(
-                    "fails for {failing} of the {all} agents that ask it directly, {} of {} \
-                     queries, mostly with {}: look at its log and at its CPU",
-                    sum.failures,
-                    sum.attempts,
-                    mostly(&sum)
-                ),
-            });
+            let message = format!(
+                "fails for {failing} of the {all} agents that ask it directly, {} of {} queries, \
+                 mostly with {}: look at its log and at its CPU",
+                sum.failures,
+                sum.attempts,
+                mostly(&sum)
+            );
+            let finding = Finding::of::<Pod>(&REPLICA_FAILING, replica.pod.clone(), message);
+            out.finding(dns.name(finding.on(&replica.node)));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What can be wrong with EndpointSlices, one code for each class.
 
-use std::time::Duration;
-
-use crate::check::{Code, Remedy, Severity};
+use crate::check::service::LOOK_AGAIN;
+use crate::check::{Code, Remedy};
 use crate::cluster::endpoints::Mismatch;
+use crate::model::{Fact, Service};
 
 /// A ready pod that no slice names.
 pub static MISSING: Code = code(
@@ -35,39 +35,39 @@ pub static NODE: Code = code(
     "endpoint_mismatch.node",
     "An EndpointSlice places a pod on another node than it runs on, which misleads policies \
      that keep traffic on its node.",
-);
+)
+.independent();
 
 /// A pod that is named in one family of addresses only.
 pub static FAMILY: Code = code(
     "endpoint_mismatch.family",
     "A pod gets traffic over one family of addresses and not over another that it and its \
      Service have.",
-);
+)
+.independent();
 
 /// A slice of a Service that does not exist.
-pub static ORPHAN: Code = Code {
-    remedies: &[
-        Remedy::inspect(LIST),
-        Remedy::inspect(
-            "kubectl -n kube-system logs -l component=kube-controller-manager --tail=200",
-        ),
-        Remedy::fix(
-            "kubectl -n {namespace} delete endpointslices -l kubernetes.io/service-name={name}",
-        ),
-        Remedy::verify(LIST),
-    ],
-    ..code(
-        "endpoint_mismatch.orphan",
-        "An EndpointSlice outlived its Service; should a Service of that name come back, its \
-         traffic goes to the old addresses too.",
-    )
-};
+pub static ORPHAN: Code = code(
+    "endpoint_mismatch.orphan",
+    "An EndpointSlice outlived its Service; should a Service of that name come back, its traffic \
+     goes to the old addresses too.",
+)
+.independent()
+.remedies(&[
+    LIST,
+    LOG,
+    Remedy::fix(
+        "kubectl -n {namespace} delete endpointslices -l kubernetes.io/service-name={name}",
+        "only what no Service refers to goes; for a Service that exists its controller makes them \
+         anew",
+    ),
+    AFTER,
+]);
 
 const fn code(id: &'static str, explain: &'static str) -> Code {
     // The controller needs a moment, and a watch that went silent is opened anew after 35 s:
     // until then the other watch would make it look like a mismatch.
-    let grace = Duration::from_secs(60);
-    Code { id, severity: Severity::Problem, grace, explain, remedies: REMEDIES }
+    Code::problem(id, &[Service::KIND]).after(60).explain(explain).remedies(REMEDIES)
 }
 
 const REMEDIES: &[Remedy] = &[
@@ -75,44 +75,44 @@ const REMEDIES: &[Remedy] = &[
         "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name} -o yaml",
     ),
     Remedy::inspect("kubectl -n {namespace} get pods -o wide"),
-    Remedy::inspect("kubectl -n kube-system logs -l component=kube-controller-manager --tail=200"),
-    // Any change of a Service makes the controller look at it once more.
-    Remedy::fix(
-        "kubectl -n {namespace} annotate service {name} look-again=<a new value> --overwrite",
-    ),
-    Remedy::verify(LIST),
+    LOG,
+    LOOK_AGAIN,
+    AFTER,
 ];
 
-const LIST: &str = "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}";
+const LOG: Remedy =
+    Remedy::inspect("kubectl -n kube-system logs -l component=kube-controller-manager --tail=200");
+const LIST: Remedy = Remedy::inspect(SLICES);
+const AFTER: Remedy = Remedy::verify(SLICES);
+const SLICES: &str =
+    "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}";
 
 /// Every pod that a Service selects is unready.
-pub static NONE_READY: Code = Code {
-    id: "endpoint_mismatch.none_ready",
-    severity: Severity::Info,
-    grace: Duration::from_secs(60),
-    explain: "A Service selects pods of which none is ready, so that it answers nobody.",
-    remedies: &[
+pub static NONE_READY: Code = Code::info("endpoint_mismatch.none_ready", &[Service::KIND])
+    .after(60)
+    .explain("A Service selects pods of which none is ready, so that it answers no client.")
+    .remedies(&[
         Remedy::inspect("kubectl -n {namespace} describe service {name}"),
         Remedy::inspect("kubectl -n {namespace} get pods"),
         Remedy::inspect("kubectl -n {namespace} get events --field-selector type=Warning"),
-        Remedy::fix("kubectl -n {namespace} edit service {name}"),
-        Remedy::verify(LIST),
-    ],
-};
+        EDIT,
+        AFTER,
+    ]);
 
 /// A port of a Service that none of its ready pods has.
-pub static NO_PORT: Code = Code {
-    id: "endpoint_mismatch.no_port",
-    severity: Severity::Warning,
-    grace: Duration::from_secs(60),
-    explain: "A Service points at a port by a name that none of its ready pods has, so that the \
-              port answers nobody.",
-    remedies: &[
-        Remedy::inspect("kubectl -n {namespace} get service {name} -o yaml"),
-        Remedy::fix("kubectl -n {namespace} edit service {name}"),
-        Remedy::verify(LIST),
-    ],
-};
+pub static NO_PORT: Code = Code::warning("endpoint_mismatch.no_port", &[Service::KIND])
+    .after(60)
+    .explain(
+        "A Service points at a port by a name that none of its ready pods has, so that the port \
+         answers no client.",
+    )
+    .remedies(&[Remedy::inspect("kubectl -n {namespace} get service {name} -o yaml"), EDIT, AFTER]);
+
+const EDIT: Remedy = Remedy::fix(
+    "kubectl -n {namespace} edit service {name}",
+    "its traffic follows the new selector or port within seconds; undone by editing it back to \
+     what the first command showed",
+);
 
 /// Returns the code of a class, and what it counts.
 pub(super) const fn of(class: Mismatch) -> (&'static Code, &'static str) {

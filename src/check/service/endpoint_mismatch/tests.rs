@@ -82,6 +82,7 @@ fn slice() -> EndpointSlice {
     EndpointSlice {
         service: Some("cart".into()),
         managed: true,
+        mirrored: false,
         family: Some(IpFamily::V4),
         ports: vec![EndpointPort {
             name: "http".into(),
@@ -167,10 +168,10 @@ fn slices_as_the_controller_writes_them_are_right() {
         },
         // A pod without an address of a second family is absent from its slices.
         |it| it.service.families.push(IpFamily::V6),
-        // Somebody else's slices, and Services whose endpoints are somebody else's.
+        // Slices of another controller, and Services whose endpoints are another's.
         |it| it.slices.push(EndpointSlice { managed: false, endpoints: vec![], ..slice() }),
         |it| (it.slices[0].managed, it.service.selector) = (false, [].into()),
-        |it| (it.service.routed, it.slices[0].endpoints) = (false, vec![]),
+        |it| (it.service.external_name, it.slices[0].endpoints) = (true, vec![]),
     ];
     for (at, change) in changes.iter().enumerate() {
         assert_eq!(after(change), [], "case {at}");
@@ -236,6 +237,54 @@ fn an_endpoint_without_its_pod_is_stale() {
     for (at, change) in changes.iter().enumerate() {
         assert_eq!(after(change), only("stale"), "case {at}");
     }
+}
+
+#[test]
+fn a_pod_that_a_slice_names_is_dead_whoever_wrote_the_slice() {
+    let changes: &[fn(&mut Facts)] = &[
+        // The selector went, and what the controller wrote stays.
+        |it| it.service.selector = [].into(),
+        |it| (it.service.selector, it.slices[0].managed) = ([].into(), false),
+        |it| {
+            it.service.selector = [].into();
+            (it.slices[0].managed, it.slices[0].mirrored) = (false, true);
+        },
+    ];
+    for (at, change) in changes.iter().enumerate() {
+        assert_eq!(after(change), [], "case {at}");
+        let gone = |it: &mut Facts| {
+            change(it);
+            it.pods.clear();
+        };
+        assert_eq!(after(gone), only("stale"), "case {at}");
+        let other = |it: &mut Facts| {
+            change(it);
+            it.pods[0].uid = "u2".into();
+        };
+        assert_eq!(after(other), only("stale"), "case {at}");
+    }
+}
+
+#[test]
+fn what_was_mirrored_for_a_service_that_has_a_selector_now_is_stale() {
+    let mirrored = |address: [u8; 4]| {
+        move |it: &mut Facts| {
+            let endpoint = Endpoint { pod: None, address: Some(address.into()), ..endpoint() };
+            let endpoints = vec![endpoint];
+            it.slices.push(EndpointSlice { managed: false, mirrored: true, endpoints, ..slice() });
+        }
+    };
+    assert_eq!(after(mirrored([10, 244, 9, 9])), only("stale"));
+    assert_eq!(after(mirrored([10, 244, 1, 7])), []);
+}
+
+#[test]
+fn a_service_of_another_proxy_is_compared_too() {
+    let changed = |it: &mut Facts| {
+        it.service.routed = false;
+        it.slices[0].endpoints.clear();
+    };
+    assert_eq!(after(changed), only("missing"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{NO_PORT, NONE_READY};
 use crate::check::{Finding, Output};
 use crate::cluster::endpoints::{Comparison, gets_traffic, port_number};
-use crate::model::{Fact, Object, Pod, Service, ServicePort};
+use crate::model::{Pod, Service, ServicePort};
 
 /// Why a Service has nothing to send to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,6 +67,5 @@ pub(super) fn tell(out: &mut Output, reason: Reason, comparison: &Comparison<'_>
             (&NO_PORT, format!("port {port} {words}"))
         }
     };
-    let subject = Object { kind: Service::KIND, key: comparison.key.clone() };
-    out.finding(Finding { code, subject, node: None, message });
+    out.finding(Finding::of::<Service>(code, comparison.key.clone(), message));
 }

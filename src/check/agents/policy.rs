@@ -1,0 +1,289 @@
+//! Whether policies let through what netvitals' own pods need.
+//!
+//! Policies add up, so what is needed is held against all rules of all policies that select a pod.
+//! One that keeps away most of what a pod needs of a kind is told; it explains only what that kind
+//! can cause, and only where most of it fails: not every cluster enforces policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::RESTRICTED_BY_POLICY;
+use crate::check::{Finding, Output, Symptom};
+use crate::cluster::agents::{Agents, agent};
+use crate::cluster::{Cluster, endpoints};
+use crate::model::{
+    Agent, DnsPath, DnsQuery, Key, Labels, Name, Namespace, NetworkPolicy, Observation, Peer, Pod,
+    PolicyPorts, PortRange, Protocol, Rule, Service, Target, Vantage, Window,
+};
+
+/// The label that says what an object is part of.
+const NAME: &str = "app.kubernetes.io/name";
+
+/// The port on which netvitals' own pods are asked, and its name in their containers.
+const HTTP: (&str, u16) = ("http", 12350);
+
+/// What a pod needs.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Need {
+    /// To ask the DNS pods.
+    Dns,
+    /// To reach the other agents.
+    Agents,
+    /// To be asked by netvitals' own pods.
+    Asked,
+}
+
+impl Need {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "to the DNS pods",
+            Self::Agents => "to other agents",
+            Self::Asked => "from netvitals' own pods",
+        }
+    }
+
+    const fn direction(self) -> &'static str {
+        match self {
+            Self::Dns | Self::Agents => "egress",
+            Self::Asked => "ingress",
+        }
+    }
+
+    const fn symptom(self) -> Symptom {
+        match self {
+            Self::Dns => Symptom::AgentsAsk,
+            Self::Agents => Symptom::AgentsReach,
+            Self::Asked => Symptom::AgentsAnswer,
+        }
+    }
+
+    fn rules(self, policy: &NetworkPolicy) -> Option<&Vec<Rule>> {
+        match self {
+            Self::Dns | Self::Agents => policy.egress.as_ref(),
+            Self::Asked => policy.ingress.as_ref(),
+        }
+    }
+}
+
+/// The pod at the other end of what is needed, and the port that is asked there or here.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    key: &'a Key,
+    pod: &'a Pod,
+    protocol: Protocol,
+    port: u16,
+    name: &'a str,
+}
+
+/// All that is looked at.
+struct View<'a> {
+    cluster: &'a Cluster,
+    own: &'a Name,
+    /// netvitals' own pods that policies apply to.
+    pods: Vec<(&'a Key, &'a Pod)>,
+    dns: Vec<End<'a>>,
+}
+
+/// Finds policies that keep netvitals' own pods from what they need.
+pub(super) fn restricted(cluster: &Cluster, agents: &Agents<'_>, out: &mut Output) {
+    let own = &cluster.settings().namespace;
+    let Ok(policies) = cluster.read::<NetworkPolicy>() else { return };
+    let policies = match policies.namespace(own) {
+        Ok(policies) => policies,
+        Err(why) => return out.gap("networkpolicies", why),
+    };
+    let view = View::of(cluster);
+    // The chart's own let through what netvitals needs, and its values may add to that.
+    let is_own = own_labels(cluster);
+    let policies: Vec<(&Key, &NetworkPolicy)> =
+        policies.filter(|(_, policy)| !is_own(&policy.labels)).collect();
+    let all: Vec<(&Key, &NetworkPolicy)> = cluster
+        .last_known::<NetworkPolicy>()
+        .into_iter()
+        .flat_map(|policies| policies.last_known_namespace(own))
+        .collect();
+    let mut kept: BTreeMap<&Key, BTreeMap<Need, BTreeSet<&Key>>> = BTreeMap::new();
+    for (key, pod) in &view.pods {
+        for (need, ends) in view.needs(key, pod) {
+            let of_pod = |policy: &NetworkPolicy| {
+                policy.selector.matches(&pod.labels).then(|| need.rules(policy)).flatten().is_some()
+            };
+            let opened = all.iter().any(|(_, it)| of_pod(it) && is_own(&it.labels));
+            let lets = |end: &End<'_>| {
+                let selecting = all.iter().filter(|(_, policy)| of_pod(policy));
+                let mut rules = selecting.filter_map(|(_, policy)| need.rules(policy)).flatten();
+                rules.any(|rule| view.lets_through(rule, end))
+            };
+            let lost = ends.iter().filter(|end| !lets(end)).count();
+            if !opened && 2 * lost > ends.len() {
+                for (policy, _) in policies.iter().filter(|(_, policy)| of_pod(policy)) {
+                    kept.entry(*policy).or_default().entry(need).or_default().insert(key);
+                }
+            }
+        }
+    }
+    for (policy, needs) in kept {
+        let pods: BTreeSet<&&Key> = needs.values().flatten().collect();
+        let what: Vec<String> =
+            needs.keys().map(|need| format!("{} {}", need.direction(), need.as_str())).collect();
+        let message = format!(
+            "it keeps from {} of netvitals' own pods {}: look at its rules",
+            pods.len(),
+            what.join(", ")
+        );
+        let causes = needs.iter().filter(|(need, pods)| view.mostly_fails(agents, **need, pods));
+        let causes = causes.map(|(need, _)| need.symptom()).collect();
+        let finding = Finding::of::<NetworkPolicy>(&RESTRICTED_BY_POLICY, policy.clone(), message);
+        out.finding(finding.causing(causes));
+    }
+}
+
+/// Returns how netvitals' own objects are told from others by their labels: the installation may
+/// have another name, which the agents have.
+fn own_labels(cluster: &Cluster) -> impl Fn(&Labels) -> bool {
+    let pods = cluster.last_known::<Pod>().into_iter();
+    let pods = pods.flat_map(|pods| pods.last_known_namespace(&cluster.settings().namespace));
+    let agents = pods.filter(|(_, pod)| !pod.ended && agent(cluster, pod).is_some());
+    let names: BTreeSet<Name> =
+        agents.filter_map(|(_, pod)| pod.labels.get(NAME).cloned()).collect();
+    move |labels| {
+        let name = labels.get(NAME);
+        name.is_some_and(|name| **name == *"netvitals" || names.contains(name))
+    }
+}
+
+impl<'a> View<'a> {
+    fn of(cluster: &'a Cluster) -> Self {
+        let own = &cluster.settings().namespace;
+        let is_own = own_labels(cluster);
+        let known = |namespace: &Name| -> Vec<(&'a Key, &'a Pod)> {
+            let pods = cluster.last_known::<Pod>().into_iter();
+            let pods = pods.flat_map(|pods| pods.last_known_namespace(namespace));
+            pods.filter(|(_, pod)| !pod.ended).collect()
+        };
+        // A policy does nothing to a pod on the node's own network.
+        let pods = known(own).into_iter();
+        let pods = pods.filter(|(_, pod)| !pod.host_network && is_own(&pod.labels)).collect();
+        let key = &cluster.settings().dns_service;
+        let service = cluster.last_known::<Service>().and_then(|services| services.get(key));
+        let dns = service.and_then(|service| {
+            let port = service.ports.iter().find(|port| port.protocol == Protocol::Udp)?;
+            let selected = known(&key.namespace).into_iter();
+            let selected = selected.filter(|(_, pod)| service.selects(pod) && !pod.host_network);
+            let end = |(key, pod)| {
+                let number = endpoints::port_number(port, pod)?;
+                Some(End { key, pod, protocol: Protocol::Udp, port: number, name: &port.name })
+            };
+            Some(selected.filter_map(end).collect())
+        });
+        Self { cluster, own, pods, dns: dns.unwrap_or_default() }
+    }
+
+    /// Returns what one of netvitals' own pods needs; what others send to the cluster role changes
+    /// nothing of what agents see.
+    fn needs(&self, key: &'a Key, pod: &'a Pod) -> Vec<(Need, Vec<End<'a>>)> {
+        let is_agent = |pod: &Pod| agent(self.cluster, pod).is_some();
+        let end = |(key, pod): (&'a Key, &'a Pod), asked: &Pod| End {
+            key,
+            pod,
+            protocol: Protocol::Tcp,
+            port: asked.ports.number(HTTP.0, Protocol::Tcp).unwrap_or(HTTP.1),
+            name: HTTP.0,
+        };
+        let others = || self.pods.iter().copied().filter(|(other, _)| *other != key);
+        // One that is alone stands for those that will come.
+        let or_itself = |others: Vec<End<'a>>| {
+            if others.is_empty() { vec![end((key, pod), pod)] } else { others }
+        };
+        let agents = others().filter(|(_, pod)| is_agent(pod)).map(|it| end(it, it.1)).collect();
+        let mut needs = vec![(Need::Dns, self.dns.clone()), (Need::Agents, or_itself(agents))];
+        if is_agent(pod) {
+            let asking = others().map(|it| end(it, pod)).collect();
+            needs.push((Need::Asked, or_itself(asking)));
+        }
+        needs
+    }
+
+    fn lets_through(&self, rule: &Rule, end: &End<'_>) -> bool {
+        let from = rule.peers.is_empty() || rule.peers.iter().any(|peer| self.is_peer(peer, end));
+        from && (rule.ports.is_empty() || rule.ports.iter().any(|range| is_port(range, end)))
+    }
+
+    fn is_peer(&self, peer: &Peer, end: &End<'_>) -> bool {
+        match peer {
+            Peer::Pods { namespaces, pods } => {
+                let namespace = &end.key.namespace;
+                let there = match namespaces {
+                    None => namespace == self.own,
+                    Some(selector) => {
+                        let namespaces = self.cluster.last_known::<Namespace>();
+                        let key = Key::new("", namespace.clone());
+                        let known = namespaces.and_then(|namespaces| namespaces.get(&key));
+                        selector.matches(&known.map(|it| it.labels.clone()).unwrap_or_default())
+                    }
+                };
+                there && pods.as_ref().is_none_or(|pods| pods.matches(&end.pod.labels))
+            }
+            // A pod without an address yet may get any of them.
+            Peer::Block { range, except } => {
+                let lets = |address: IpAddr| {
+                    range.contains(&address) && !except.iter().any(|it| it.contains(&address))
+                };
+                end.pod.addresses.is_empty() || end.pod.addresses.iter().any(lets)
+            }
+            Peer::Other => false,
+        }
+    }
+
+    /// Whether most of what these pods need of a kind does fail.
+    fn mostly_fails(&self, all: &Agents<'_>, need: Need, pods: &BTreeSet<&Key>) -> bool {
+        let of_pods = self.pods.iter().filter(|(key, _)| pods.contains(key));
+        let agents: Vec<Agent> = of_pods.filter_map(|(_, pod)| agent(self.cluster, pod)).collect();
+        let nodes: BTreeSet<&Name> = agents.iter().map(|agent| &agent.node).collect();
+        let speaking = || all.speaking(Vantage::Pod);
+        let said = || speaking().filter(|(it, _)| agents.contains(it)).map(|(_, said)| said);
+        match need {
+            Need::Dns => most(said().map(queries)),
+            Need::Agents => most(said().map(|said| attempts(said, |_| true))),
+            Need::Asked => {
+                let silent = agents.iter().filter(|agent| !all.speaks(agent)).count();
+                let seen = speaking().map(|(_, said)| attempts(said, |node| nodes.contains(node)));
+                2 * silent > agents.len() || most(seen)
+            }
+        }
+    }
+}
+
+fn is_port(range: &PortRange, end: &End<'_>) -> bool {
+    range.protocol == end.protocol
+        && match &range.ports {
+            PolicyPorts::Any => true,
+            PolicyPorts::Named(name) => **name == *end.name,
+            PolicyPorts::Range(first, last) => (*first..=*last).contains(&end.port),
+        }
+}
+
+fn queries(said: &Observation) -> Window {
+    let mut sum = Window::default();
+    let rows = said.dns.iter().flat_map(|dns| &dns.rows);
+    rows.filter(|row| (row.path, row.query) == (DnsPath::Resolver, DnsQuery::Cluster))
+        .for_each(|row| sum.add(&row.queries));
+    sum
+}
+
+fn attempts(said: &Observation, on: impl Fn(&Name) -> bool) -> Window {
+    let mut sum = Window::default();
+    let rows = said.reach.iter().flatten().filter(|row| row.target == Target::PeerPod);
+    rows.filter(|row| row.node.as_ref().is_some_and(&on)).for_each(|row| sum.add(&row.attempts));
+    sum
+}
+
+/// Whether most of those that tried mostly failed.
+fn most(windows: impl Iterator<Item = Window>) -> bool {
+    let tried: Vec<Window> = windows.filter(|window| window.attempts > 0).collect();
+    let failing = tried.iter().filter(|it| 2 * it.failures > it.attempts).count();
+    2 * failing > tried.len()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! What can be wrong with pools of addresses.
+
+use crate::check::{Code, Remedy, Symptom};
+use crate::model::{Fact, Node, Pod};
+
+/// No address is free, and pods wait for one.
+pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND])
+    // A pod has its address seconds after it was scheduled.
+    .after(30)
+    .explain("A pool has no free address, and pods that need one cannot start.")
+    .remedies(&[
+        Remedy::inspect("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
+        Remedy::inspect("kubectl get events -A --field-selector reason=FailedCreatePodSandBox"),
+        Remedy::fix(
+            "kubectl cordon {node}",
+            "no new pod is sent there; undone by kubectl uncordon, once pods have left",
+        ),
+        Remedy::fix(
+            "kubectl -n {pod_namespace} delete pod {pod}",
+            "what owns it makes another, which starts on another node once this one is cordoned; \
+             a pod that nothing owns is gone for good",
+        ),
+        Remedy::verify(
+            "kubectl get pods -A -o wide --field-selector \
+             spec.nodeName={node},status.phase=Pending",
+        ),
+    ]);
+
+/// A pool of the whole cluster is nearly used up.
+pub static FILLING: Code = Code::warning("ip_pools.filling", &[Node::KIND])
+    .after(60)
+    .explain(
+        "A pool that serves the whole cluster is more than 85 % used: the IPAM that owns it needs \
+         another range.",
+    )
+    .independent()
+    .runbook("NetvitalsIPPoolFilling")
+    .remedies(&[
+        Remedy::inspect("kubectl get pods -A -o wide"),
+        Remedy::verify("kubectl get pods -A -o wide"),
+    ]);
+
+/// The pool holds fewer addresses than the node takes pods.
+pub static TOO_SMALL: Code = Code::info("ip_pools.too_small", &[Node::KIND])
+    .explain(
+        "A node has fewer addresses than it accepts pods, so that the last ones cannot start: \
+         maxPods in its kubelet's configuration says how many it accepts.",
+    )
+    .independent()
+    .remedies(&[
+        Remedy::inspect(CAPACITY),
+        Remedy::inspect("kubectl get --raw /api/v1/nodes/{node}/proxy/configz"),
+        Remedy::verify(CAPACITY),
+    ]);
+
+const CAPACITY: &str = "kubectl get node {node} -o \
+                        jsonpath='{.spec.podCIDRs} {.status.allocatable.pods}'";
+
+/// A pod waits for its network, and the pool of its node has free addresses.
+pub static WAITING_PODS: Code = Code::warning("ip_pools.waiting", &[Pod::KIND])
+    // A volume that is attached to another node takes as long to come.
+    .after(180)
+    .explain(
+        "A pod was sent to a node and has no address there for three minutes, though some look \
+         free: its events say whether its network or a volume is what it waits for.",
+    )
+    .felt_as(&[Symptom::PodsOfNode])
+    .remedies(&[
+        Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
+        Remedy::inspect("kubectl get events -A --field-selector reason=FailedCreatePodSandBox"),
+        Remedy::inspect(
+            "kubectl debug node/{node} -it --profile=sysadmin --image=busybox -- ls -l \
+             /host/var/lib/cni/networks",
+        ),
+        Remedy::fix(
+            "kubectl -n {namespace} delete pod {name}",
+            "what owns it makes another, maybe on another node; a pod that nothing owns is gone \
+             for good",
+        ),
+        Remedy::verify("kubectl -n {namespace} get pod {name} -o wide"),
+    ]);

@@ -1,0 +1,42 @@
+//! The pods behind the DNS Service, for remedies to name.
+
+use crate::check::Finding;
+use crate::cluster::Cluster;
+use crate::model::{Key, Pod, Service};
+
+/// How to find them and what makes them anew, where the API has said so.
+#[derive(Debug, Default)]
+pub(super) struct Pods {
+    /// The Service's selector, as kubectl takes it.
+    selector: Option<String>,
+    /// What owns one of them.
+    owner: Option<String>,
+    /// The Service's namespace.
+    namespace: String,
+}
+
+impl Pods {
+    /// Looks at the Service and its pods as they were last seen: remedies are wanted while the API
+    /// is away.
+    pub(super) fn of(cluster: &Cluster, service: &Key) -> Self {
+        let namespace = service.namespace.to_string();
+        let known = cluster.last_known::<Service>().and_then(|services| services.get(service));
+        let Some(selector) = known.map(|it| &it.selector).filter(|it| !it.is_empty()) else {
+            return Self { namespace, ..Self::default() };
+        };
+        let pods = cluster.last_known::<Pod>().into_iter();
+        let mut pods = pods.flat_map(|pods| pods.last_known_namespace(&service.namespace));
+        let owner = pods.find_map(|(_, pod)| selector.select(&pod.labels).then(|| pod.owner())?);
+        let labels = selector.iter().map(|(key, value)| format!("{key}={value}"));
+        let selector = Some(labels.collect::<Vec<_>>().join(","));
+        Self { selector, owner, namespace }
+    }
+
+    /// Fills what a finding tells to run.
+    pub(super) fn name(&self, finding: Finding) -> Finding {
+        finding
+            .with("selector", self.selector.as_ref())
+            .with("owner", self.owner.as_ref())
+            .with("dns_namespace", Some(&self.namespace))
+    }
+}
