@@ -27,9 +27,10 @@ impl Cluster {
         }
     }
 
-    /// Whether an object is there, as far as its kind was ever listed.
+    /// Whether an object is there; any may be while its kind cannot be believed. Rows that went
+    /// with a kind that is forbidden would leave a check with nothing to judge, and healthy.
     fn has<T: Fact>(&self, key: &Key) -> bool {
-        self.last_known::<T>().is_none_or(|table| !table.life().has_answered() || table.knows(key))
+        self.read::<T>().map_or(true, |table| table.knows(key))
     }
 }
 
@@ -37,8 +38,8 @@ impl Cluster {
 mod tests {
     use super::*;
     use crate::cluster::Event;
-    use crate::fixtures::cluster;
-    use crate::model::{Answers, Cpu, Dns, DnsRow, Reached};
+    use crate::fixtures::{at, cluster};
+    use crate::model::{Answers, Cpu, Dns, DnsRow, Reached, Unknown};
 
     fn key(name: &str) -> Key {
         Key::new("shop", name)
@@ -90,7 +91,24 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_list_nothing_can_be_left_out() {
-        assert_eq!(kept(&Cluster::default(), "dns-1", "n1", "cart"), [1, 1, 3, 1]);
+    fn what_the_api_does_not_say_leaves_nothing_out() {
+        let forbidden = |facts: Cluster| {
+            let why = Unknown::Forbidden;
+            facts
+                .with(Event::<Pod>::Unavailable(why("Pod")))
+                .with(Event::<Node>::Unavailable(why("Node")))
+                .with(Event::<Service>::Unavailable(why("Service")))
+        };
+        let mut stale = cluster();
+        stale.tick(at(200));
+        for facts in
+            [Cluster::default(), forbidden(Cluster::default()), forbidden(cluster()), stale]
+        {
+            assert_eq!(kept(&facts, "dns-1", "n1", "cart"), [1, 1, 3, 1]);
+        }
+        let pods = cluster()
+            .service("shop/cart")
+            .with(Event::<Pod>::Unavailable(Unknown::Forbidden("Pod")));
+        assert_eq!(kept(&pods, "dns-1", "lie", "cart"), [0, 0, 1, 1], "of nodes it does");
     }
 }
