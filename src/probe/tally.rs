@@ -32,7 +32,7 @@ pub static FAMILIES: &[Desc] = &[
 
 static QUERIES: Family<5> = Family::counter(
     "netvitals_dns_queries_total",
-    "DNS queries that ended; path starting is what failed before an agent's first answer.",
+    "DNS queries that ended, without the headline's that failed before an agent's first answer.",
     ["node", "vantage", "path", "query", "protocol"],
 );
 
@@ -199,8 +199,8 @@ impl Counts {
 
     /// Counts one attempt.
     pub fn count(&self, outcome: Result<Duration, Failure>) {
-        if let Some(starting) = self.starting.as_ref().filter(|it| it.takes(&outcome)) {
-            return starting.counts.count(outcome);
+        if self.starting.as_ref().is_some_and(|it| it.takes(&outcome)) {
+            return;
         }
         // First here and last in `rows`, so that no scrape sees a failure without its attempt.
         self.attempts.inc();
@@ -252,11 +252,11 @@ impl Tally {
                         timed(path, query).then(|| Arc::new(Times::new(&QUERY_DURATION.desc())))
                     }
                 };
-                let failures = || dns::failures(query, protocol);
+                let failures = dns::failures(query, protocol);
                 let is_headline = (path, query, protocol)
                     == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
-                let apart = || Starting::new(Counts::new(failures(), None));
-                let counts = Counts::starting(failures(), times, is_headline.then(apart));
+                let starting = is_headline.then(Starting::new);
+                let counts = Counts::starting(failures, times, starting);
                 dns.insert((path, query, protocol), counts.clone());
                 counts
             }
@@ -295,19 +295,16 @@ impl Tally {
             &*self.dns.read().unwrap_or_else(PoisonError::into_inner)
         {
             let (path, query, protocol) = (path.as_str(), query.as_str(), protocol.as_str());
-            let apart = counts.starting.iter().map(|it| (Starting::PATH, &*it.counts));
-            for (path, counts) in [(path, &**counts)].into_iter().chain(apart) {
-                for (failure, count) in &counts.failures {
-                    let labels = [node, vantage, path, query, protocol, failure.as_str()];
-                    rows.push(&QUERY_FAILURES, labels, count.get() as f64);
-                }
-                let labels = [node, vantage, path, query, protocol];
-                rows.push(&QUERIES, labels, counts.attempts.get() as f64);
+            for (failure, count) in &counts.failures {
+                let labels = [node, vantage, path, query, protocol, failure.as_str()];
+                rows.push(&QUERY_FAILURES, labels, count.get() as f64);
             }
             if let Some(times) = &counts.times {
                 let (buckets, sum) = times.read();
                 rows.push_histogram(&QUERY_DURATION, [node, vantage, path, query], buckets, sum);
             }
+            let labels = [node, vantage, path, query, protocol];
+            rows.push(&QUERIES, labels, counts.attempts.get() as f64);
         }
         for ((probe, target), counts) in
             &*self.probes.read().unwrap_or_else(PoisonError::into_inner)

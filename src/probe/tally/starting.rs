@@ -1,30 +1,25 @@
 //! The first minutes of an agent, in which its node may still be being set up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Counts;
 use crate::model::Failure;
 
-/// What fails until the first answer, and no longer than this, is counted apart.
+/// What fails until the first answer, and no longer than this, is not counted: an agent's page has
+/// no room for counts of their own, and its observation tells of it.
 const MOST: Duration = Duration::from_secs(300);
 
-/// What is counted apart, and whether it still is.
+/// Whether an agent has had its first answer, or had time enough.
 #[derive(Debug)]
 pub(super) struct Starting {
     most: Duration,
     since: Instant,
     answered: AtomicBool,
-    pub(super) counts: Arc<Counts>,
 }
 
 impl Starting {
-    /// The label `path` of what is counted apart.
-    pub(super) const PATH: &str = "starting";
-
-    pub(super) fn new(counts: Arc<Counts>) -> Self {
-        Self { most: MOST, since: Instant::now(), answered: AtomicBool::new(false), counts }
+    pub(super) fn new() -> Self {
+        Self { most: MOST, since: Instant::now(), answered: AtomicBool::new(false) }
     }
 
     /// Whether a query says nothing of how the node is doing.
@@ -42,13 +37,9 @@ mod tests {
 
     const FAILED: Result<(), Failure> = Err(Failure::Timeout);
 
-    fn starting() -> Starting {
-        Starting::new(Counts::new([Failure::Timeout].into_iter(), None))
-    }
-
     #[test]
     fn what_fails_before_the_first_answer_is_taken_and_nothing_after() {
-        let starting = starting();
+        let starting = Starting::new();
         assert!(starting.takes(&FAILED));
         assert!(starting.takes(&FAILED));
         assert!(!starting.takes(&Ok(())));
@@ -57,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_node_that_never_has_an_answer_is_not_starting_for_ever() {
-        let starting = Starting { most: Duration::ZERO, ..starting() };
+        let starting = Starting { most: Duration::ZERO, ..Starting::new() };
         assert!(!starting.takes(&FAILED));
     }
 }
