@@ -1,6 +1,6 @@
 //! Pools of pod addresses.
 
-use super::promql::{found, indented, lines, nodes, once};
+use super::promql::{count, found, indented, lines, nodes, once};
 use super::{Alert, Group, critical, info, warning};
 
 const POOL: &str = "Pool {{ $labels.pool }} of {{ $labels.ipam }} ({{ $labels.ip_family }}) is \
@@ -49,8 +49,11 @@ pub(super) fn group() -> Group {
             expr: waited_for(),
             pending: "1m",
             keep: "5m",
-            summary: "Pods wait for an address of a pool that is used up.",
-            says: "Pods wait for an address from {{ $labels.kind }} {{ $labels.name }}, which has none left.".into(),
+            summary: "Pods wait for an address.",
+            says: "{{ if $labels.kind }}Pods wait for an address from {{ $labels.kind }} {{ $labels.name }}, which has none \
+                   left.{{ else }}{{ $value }} pods have waited for an address for minutes, and their pools are not used up: \
+                   addresses that leaked, or volumes that do not come.{{ end }}"
+                .into(),
             next: "kubectl get pods -A -o wide --field-selector status.phase=Pending",
             panel: 42,
             ..warning("IPPoolExhausted")
@@ -76,5 +79,7 @@ fn filling(full: &str) -> String {
 fn waited_for() -> String {
     let of_nodes = nodes(&["kind", "name"], r#"code="ip_pools.exhausted""#);
     let others = once(&["kind", "name"], &found(r#"code="ip_pools.exhausted", kind!="Node""#));
-    lines(&[&(of_nodes + " == 1"), "or", &(others + " == 1")])
+    // Addresses that leaked look free: that pods get none is the proof.
+    let leaked = count(&once(&["namespace", "name"], &found(r#"code="ip_pools.waiting""#)));
+    lines(&[&(of_nodes + " == 1"), "or", &(others + " == 1"), "or", &(leaked + " > 0")])
 }
