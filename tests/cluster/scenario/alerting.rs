@@ -27,7 +27,7 @@ fn dns_failing(stage: &Stage) {
     }
     println!("    {}", annotation("description"));
     let (_, runbook) = annotation("runbook_url").rsplit_once('/').expect("it is a URL");
-    let file = source(format!("alerts/runbooks/{runbook}.md"));
+    let file = source(format!("alerts/runbooks/{runbook}"));
     assert!(file.exists(), "{} is not there", file.display());
     // Each node fails as well, which need not be told.
     until("the alerts of single nodes are kept back", secs(60), || {

@@ -185,11 +185,11 @@ fn policies_add_up_and_those_of_the_chart_let_through_what_is_needed() {
 
 #[test]
 fn it_explains_what_it_keeps_away_and_only_where_most_of_that_fails() {
-    let causes = |failing: &[&str]| {
+    let causes = |failing: &[&str], failures: u64| {
         let policy = NetworkPolicy { egress: Some(vec![]), ..NetworkPolicy::default() };
         let facts =
             ["a", "b", "c"].into_iter().fold(with(facts(), "deny", policy), |facts, node| {
-                let failures = if failing.contains(&node) { 30 } else { 0 };
+                let failures = if failing.contains(&node) { failures } else { 0 };
                 facts.says(node, Vantage::Pod, asks([row(DnsPath::Resolver, 30, failures)]))
             });
         let mut out = Output::default();
@@ -197,6 +197,9 @@ fn it_explains_what_it_keeps_away_and_only_where_most_of_that_fails() {
         let of_policy = |it: &Finding| it.code.id == RESTRICTED_BY_POLICY.id;
         out.findings.into_iter().find(of_policy).expect("a finding").causes
     };
-    assert_eq!(causes(&["a", "b", "c"]), Some(vec![Symptom::AgentsAsk]));
-    assert_eq!(causes(&["a"]), Some(vec![]));
+    assert_eq!(causes(&["a", "b", "c"], 30), Some(vec![Symptom::AgentsAsk]));
+    // A policy of a moment ago: most of the window is from before.
+    assert_eq!(causes(&["a", "b", "c"], 4), Some(vec![Symptom::AgentsAsk]));
+    assert_eq!(causes(&["a", "b", "c"], 3), Some(vec![]));
+    assert_eq!(causes(&["a"], 30), Some(vec![]));
 }
