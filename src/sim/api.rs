@@ -5,13 +5,13 @@
 //! Left out: single objects, writing over HTTP, selectors, authentication.
 
 mod discovery;
+mod shared;
 mod store;
 mod watching;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -19,29 +19,22 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use serde_json::{Value, json};
-use tokio::sync::watch;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::store::Store;
+use self::shared::Shared;
+use self::store::{Parameters, status_object};
 use self::watching::Watching;
 use crate::model::Kind;
 
 /// The objects of a cluster, and the watches that follow them. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Api {
-    store: Arc<Mutex<Store>>,
-    /// The version of the last change.
-    news: watch::Sender<u64>,
-    stop: CancellationToken,
-}
-
-type Parameters = BTreeMap<String, String>;
+pub struct Api(Shared);
 
 impl Api {
     /// Begins without objects; open watches end with `stop`.
     pub fn new(stop: CancellationToken) -> Self {
-        Self { store: Arc::default(), news: watch::Sender::new(0), stop }
+        Self(Shared::new(stop))
     }
 
     /// Creates or replaces an object, given as its manifest.
@@ -50,58 +43,58 @@ impl Api {
     ///
     /// Fails when its `kind` is not served, or it has no name.
     pub fn put(&self, object: Value) -> io::Result<()> {
-        let version = self.store().put(object)?;
-        self.news.send_replace(version);
+        let version = self.0.store().put(object)?;
+        self.0.tell(version);
         Ok(())
     }
 
     /// Deletes an object, if it is there; `namespace` is empty where the kind has none.
     pub fn delete(&self, kind: &str, namespace: &str, name: &str) {
-        if let Some(version) = self.store().delete(kind, namespace, name) {
-            self.news.send_replace(version);
+        if let Some(version) = self.0.store().delete(kind, namespace, name) {
+            self.0.tell(version);
         }
     }
 
     /// Returns the objects of a kind, by namespace and name.
     pub fn list(&self, kind: &str) -> Vec<Arc<Value>> {
-        self.store().list(kind)
+        self.0.store().list(kind)
     }
 
     /// Returns the version of the last change.
     pub fn version(&self) -> u64 {
-        self.store().version()
+        self.0.store().version()
     }
 
     /// Answers `403` for a kind from now on, or no longer.
     pub fn forbid(&self, kind: &str, forbidden: bool) {
-        self.store().forbid(kind, forbidden);
+        self.0.store().forbid(kind, forbidden);
     }
 
     /// Serves a kind from now on, in one version.
     pub fn install(&self, kind: &'static Kind, version: &'static str) {
-        self.store().install(kind, version);
+        self.0.store().install(kind, version);
     }
 
     /// Serves a kind no longer, and forgets its objects; its watches end.
     pub fn uninstall(&self, kind: &Kind) {
-        let version = self.store().uninstall(kind);
-        self.news.send_replace(version);
+        let version = self.0.store().uninstall(kind);
+        self.0.tell(version);
     }
 
     /// Has discovery in its older form only, from now on.
     pub fn refuse_aggregated_discovery(&self) {
-        self.store().aggregates = false;
+        self.0.store().aggregates = false;
     }
 
     /// Refuses streaming lists from now on, as servers without them do.
     pub fn refuse_streaming_lists(&self) {
-        self.store().streams = false;
+        self.0.store().streams = false;
     }
 
     /// Forgets all changes so far: a watch from before gets `410`.
     pub fn compact(&self) {
-        let version = self.store().compact();
-        self.news.send_replace(version);
+        let version = self.0.store().compact();
+        self.0.tell(version);
     }
 
     /// Returns the routes, which may stand behind a real client without any socket.
@@ -117,24 +110,19 @@ impl Api {
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let stop = self.stop.clone().cancelled_owned();
+        let stop = self.0.stop().clone().cancelled_owned();
         axum::serve(listener, self.routes()).with_graceful_shutdown(stop).await
-    }
-
-    fn store(&self) -> MutexGuard<'_, Store> {
-        // Nothing that a panic could leave half done is guarded.
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn answer(
-    State(api): State<Api>,
+    State(Api(shared)): State<Api>,
     uri: Uri,
     headers: HeaderMap,
     Query(query): Query<Parameters>,
 ) -> Response {
     let flag = |name: &str| matches!(query.get(name).map(String::as_str), Some("true" | "1"));
-    let store = api.store();
+    let store = shared.store();
     if let Some(found) = discovery::answer(&store, uri.path(), &headers) {
         return found;
     }
@@ -160,7 +148,7 @@ async fn answer(
     drop(store);
     let version = query.get("resourceVersion").and_then(|version| version.parse().ok());
     let timeout = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok());
-    let watching = Watching::new(&api, served, version.unwrap_or(0), timeout);
+    let watching = Watching::new(&shared, served, version.unwrap_or(0), timeout);
     let watching = watching.with_bookmarks(flag("allowWatchBookmarks"), streams);
     let body = Body::from_stream(watching.into_stream());
     ([(CONTENT_TYPE, "application/json")], body).into_response()
@@ -168,13 +156,6 @@ async fn answer(
 
 fn status(code: StatusCode, reason: &str, message: &str) -> Response {
     (code, Json(status_object(code, reason, message))).into_response()
-}
-
-fn status_object(code: StatusCode, reason: &str, message: &str) -> Value {
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "reason": reason, "code": code.as_u16(),
-    })
 }
 
 #[cfg(test)]

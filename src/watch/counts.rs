@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::Watch;
 use crate::family::{Desc, Family, Rows};
 use crate::model::Kind;
 
@@ -97,8 +96,8 @@ impl Of {
 }
 
 impl Counts {
-    pub(super) fn new(watches: &[Watch]) -> Self {
-        let counts = Self(watches.iter().map(|watch| (watch.kind, Of::default())).collect());
+    pub(super) fn new(kinds: impl Iterator<Item = &'static Kind>) -> Self {
+        let counts = Self(kinds.map(|kind| (kind, Of::default())).collect());
         counts.0.iter().filter(|(kind, _)| !kind.is_discovered()).for_each(|(_, of)| of.show());
         counts
     }

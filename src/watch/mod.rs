@@ -138,9 +138,9 @@ pub fn run(
     leaves: &TaskTracker,
     stop: &CancellationToken,
 ) -> (Vec<Task>, Arc<Counts>) {
-    let counts = Arc::new(Counts::new(watches));
-    let kinds = watches.iter().map(|watch| watch.kind).filter(|kind| kind.is_discovered());
-    let served = Served::new(kinds);
+    let kinds = || watches.iter().map(|watch| watch.kind);
+    let counts = Arc::new(Counts::new(kinds()));
+    let served = Served::new(kinds().filter(|kind| kind.is_discovered()));
     let mut tasks = Vec::new();
     for watch in watches {
         let (client, changes, counts) = (client.clone(), changes.clone(), counts.clone());

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Parameters;
 use crate::model::{Kind, Scope};
 use crate::watch;
+
+/// The parameters of a request.
+pub(super) type Parameters = BTreeMap<String, String>;
 
 /// Changes that are remembered for watches; older ones are `410`.
 const HISTORY: usize = 4096;
@@ -238,4 +241,12 @@ fn bare(object: &Value) -> Value {
 
 fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+/// What the API says of what it refuses.
+pub(super) fn status_object(code: StatusCode, reason: &str, message: &str) -> Value {
+    json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code.as_u16(),
+    })
 }

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event, InitialListStrategy, watcher};
 use kube::{Api as Client, Config};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -142,7 +143,7 @@ async fn over_a_socket_the_type_comes_first_and_the_end_ends_open_watches() {
         reply += std::str::from_utf8(&bytes[..read]).unwrap();
     }
     assert!(reply.contains(r#"{"type":"ADDED","object":{"#), "{reply}");
-    api.stop.cancel();
+    api.0.stop().cancel();
     stream.read_to_string(&mut String::new()).await.unwrap();
     serving.await.unwrap().unwrap();
 }

@@ -11,15 +11,15 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::store::{Served, line};
-use super::{Api, status_object};
+use super::shared::Shared;
+use super::store::{Served, line, status_object};
 
 /// How long a watch lasts that does not say it.
 const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// The state of one watch.
 pub(super) struct Watching {
-    api: Api,
+    shared: Shared,
     served: Served,
     /// What happened until then was told.
     version: u64,
@@ -32,20 +32,20 @@ pub(super) struct Watching {
 
 impl Watching {
     /// Goes on from `version`; from 0, begins with everything that is there.
-    pub(super) fn new(api: &Api, served: Served, version: u64, timeout: Option<u64>) -> Self {
+    pub(super) fn new(shared: &Shared, served: Served, version: u64, timeout: Option<u64>) -> Self {
         let timeout = timeout.map_or(TIMEOUT, Duration::from_secs);
         let mut watching = Self {
-            api: api.clone(),
+            shared: shared.clone(),
             served,
             version,
             lines: VecDeque::new(),
-            news: api.news.subscribe(),
+            news: shared.news(),
             deadline: Instant::now() + timeout,
             bookmarks: false,
             ended: false,
         };
         if version == 0 {
-            let store = api.store();
+            let store = shared.store();
             watching.lines.extend(store.initial(served.kind));
             watching.version = store.version();
         }
@@ -83,9 +83,9 @@ impl Watching {
                 continue;
             }
             tokio::select! {
-                // The sender lives in `self.api`.
+                // The sender lives in `self.shared`.
                 _ = self.news.changed() => {}
-                () = self.api.stop.cancelled() => self.ended = true,
+                () = self.shared.stop().cancelled() => self.ended = true,
                 () = tokio::time::sleep_until(self.deadline) => {
                     self.ended = true;
                     if self.bookmarks {
@@ -98,7 +98,7 @@ impl Watching {
     }
 
     fn catch_up(&mut self) {
-        let store = self.api.store();
+        let store = self.shared.store();
         if !store.is_served(self.served.kind) {
             self.ended = true;
         } else if let Some(news) = store.since(self.served.kind, self.version) {
