@@ -28,6 +28,13 @@ pub(crate) fn entrypoint(words: &[&str]) -> Map<String, Value> {
     config.as_object().cloned().unwrap_or_default()
 }
 
+/// How containers of an image are run that are told what to run, as those of a distribution are.
+pub(crate) fn shell() -> Map<String, Value> {
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let config = json!({"Cmd": ["sh"], "Env": [path]});
+    config.as_object().cloned().unwrap_or_default()
+}
+
 impl Image {
     /// The image that ships, with its binary: what an engine makes of the Containerfile.
     pub(crate) fn shipped(name: &'static str, binary: &Path) -> Self {

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::image::{Image, entrypoint};
+use crate::image::{Image, entrypoint, shell};
 use crate::program::run;
 
 /// The names of the images, as manifests write them.
@@ -17,8 +17,10 @@ pub(crate) mod image {
 }
 
 /// The programs of busybox that workloads use.
-const APPLETS: &[&str] =
-    &["sh", "cat", "echo", "grep", "httpd", "ls", "nc", "nslookup", "ping", "sleep", "true", "wc"];
+const APPLETS: &[&str] = &[
+    "sh", "cat", "chroot", "echo", "grep", "httpd", "ls", "nc", "nslookup", "ping", "sed", "sleep",
+    "true", "wc",
+];
 
 /// The folders with the built programs.
 #[derive(Clone, Debug)]
@@ -82,7 +84,7 @@ impl Tools {
             },
             Image {
                 name: image::BUSYBOX,
-                config: entrypoint(&["/bin/sh"]),
+                config: shell(),
                 programs: vec![(PathBuf::from("/bin/busybox"), "/bin/busybox".into())],
                 links: APPLETS.iter().map(|applet| ("busybox", format!("/bin/{applet}"))).collect(),
             },

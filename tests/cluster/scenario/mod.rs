@@ -16,6 +16,7 @@ mod nodes;
 mod oracle;
 mod policy;
 mod reach;
+mod remedies;
 mod throttling;
 
 use crate::stage::Stage;
@@ -55,6 +56,7 @@ static FILES: &[&[Scenario]] = &[
     throttling::ALL,
     addresses::ALL,
     endpoints::ALL,
+    remedies::ALL,
     reach::ALL,
     nodes::ALL,
     changes::ALL,

@@ -15,7 +15,7 @@ pub static NODE_BROKEN: Code = Code::problem("service_reachability.node_broken",
         Remedy::inspect("kubectl -n {proxy_namespace} logs {proxy_pod} --tail=50"),
         Remedy::inspect(
             "kubectl debug node/{node} -it --profile=sysadmin --image=busybox -- chroot /host sh \
-             -c 'nft list ruleset; iptables-save; ipvsadm -Ln'",
+             -c 'ipvsadm -Ln; iptables-save; nft list ruleset'",
         ),
         Remedy::fix(
             "kubectl -n {proxy_namespace} delete pod {proxy_pod}",

@@ -1,0 +1,161 @@
+//! The commands of every code, as a person pastes them, against a real API server.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use netvitals::check::{self, Code, Finding};
+use netvitals::model::{Fact, Key, Kind, Namespace, Node, Object};
+use netvitals::report::remedy;
+
+use super::{Scenario, bare};
+use crate::stage::Stage;
+use crate::tools::{image, source};
+use crate::wait::{secs, until};
+
+pub(super) const ALL: &[Scenario] =
+    &[bare("remedies_run_as_they_stand_in_bash_and_zsh", run_as_they_stand)];
+
+/// The namespace whose objects the commands are about, as its file has it.
+const NAMESPACE: &str = "remedies";
+
+/// What the objects there are called.
+const NAME: &str = "it";
+
+/// The pods of `kubectl debug node`.
+const DEBUGGERS: &str = "app.kubernetes.io/managed-by=kubectl-debug";
+
+/// What the bed has not, by what kubectl says then. The API server has taken the words all the same.
+const MISSING: &[(&str, &str)] = &[
+    ("top", "Metrics API not available"),
+    // Its controller manager is the only one, and leads without a lease.
+    ("kube-controller-manager", "leases.coordination.k8s.io \"kube-controller-manager\" not found"),
+    ("servicemonitors", "the server doesn't have a resource type \"servicemonitors\""),
+    (
+        "prometheuses.monitoring.coreos.com",
+        "the server doesn't have a resource type \"prometheuses\"",
+    ),
+];
+
+/// What stands in the place of kubectl: writes are tried and not done, where kubectl can; an editor changes nothing;
+/// images are those of the lab.
+const STAND_IN: &str = r#"#!/usr/bin/env bash
+words=() verb=
+for word; do
+  case $word in
+    --image=*) word=--image=@IMAGE@ ;;
+    -n | -* | @NAMESPACE@ | default | kube-*) ;;
+    *) if [ -z "$verb" ]; then
+         verb=$word
+         words+=("$word")
+         case $verb in
+           annotate | cordon | delete | label | patch | taint) words+=(--dry-run=server) ;;
+           debug | run) words+=(--image-pull-policy=Never) ;;
+         esac
+         continue
+       fi ;;
+  esac
+  words+=("$word")
+done
+KUBE_EDITOR=true exec @KUBECTL@ --kubeconfig @CONFIG@ "${words[@]}" </dev/null
+"#;
+
+/// Each runs in both shells and ends well, or says that the lab lacks what it asks for.
+fn run_as_they_stand(stage: &Stage) {
+    let cluster = &stage.cluster;
+    let objects = source("tests/cluster/files/remedies.yaml");
+    cluster.apply(&objects);
+    for (kind, name) in [("deployments", NAME), ("daemonsets", NAME)] {
+        cluster.rolled_out(NAMESPACE, kind, name);
+    }
+    cluster.pod_ready(NAMESPACE, NAME);
+    until("the kubelet of n1 has its lease", secs(60), || {
+        cluster.api().get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")
+    });
+
+    let folder = cluster.lab.folder().join("remedies");
+    fs::create_dir_all(&folder).expect("the lab's folder can be written");
+    let kubectl = STAND_IN
+        .replace("@IMAGE@", image::BUSYBOX)
+        .replace("@NAMESPACE@", NAMESPACE)
+        .replace("@KUBECTL@", &cluster.tools.path("kubectl"))
+        .replace("@CONFIG@", &cluster.kubeconfig());
+    let file = folder.join("kubectl");
+    fs::write(&file, kubectl).expect("the lab's folder can be written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it is ours");
+
+    let commands = commands();
+    let mut wrong = Vec::new();
+    for (command, code) in &commands {
+        for shell in ["bash", "zsh"] {
+            let said = until("a restart is a second after the last", secs(30), || {
+                let said = paste(shell, &folder, command).err();
+                let again = "already been triggered within the past second";
+                let early = said.as_ref().is_some_and(|said| said.contains(again));
+                if early { Err(again.to_owned()) } else { Ok(said) }
+            });
+            if let Some(said) = said.filter(|said| !is_missing(command, said)) {
+                wrong.push(format!("{code}, in {shell}: {command}\n{said}"));
+            }
+        }
+    }
+    println!("    {} commands in two shells", commands.len());
+    // kubectl ends well whatever became of what it ran on the node.
+    for pod in cluster.pods("default", DEBUGGERS).unwrap_or_else(|error| panic!("{error}")) {
+        let (phase, containers) = (&pod["status"]["phase"], &pod["spec"]["containers"]);
+        if *phase != "Succeeded" {
+            let status = &pod["status"]["containerStatuses"][0]["state"];
+            wrong.push(format!("{phase}: {}: {status}", containers[0]["command"]));
+        }
+    }
+    cluster.kubectl(&["delete", "pods", "-n", "default", "-l", DEBUGGERS]);
+    cluster.delete(&objects);
+    assert!(wrong.is_empty(), "{} fail:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// Every command, with the code that it is first found at.
+fn commands() -> BTreeMap<String, &'static str> {
+    let mut commands = BTreeMap::new();
+    for code in check::ALL.iter().flat_map(|check| check.codes) {
+        for kind in code.subjects {
+            let found = finding(code, kind);
+            let filled: Vec<String> = remedy::commands(&found).map(|(_, filled)| filled).collect();
+            assert_eq!(filled.len(), code.remedies.len(), "{}: a hole is not filled", code.id);
+            commands.extend(filled.into_iter().map(|command| (command, code.id)));
+        }
+    }
+    commands
+}
+
+fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
+    let key = match kind {
+        kind if kind == Node::KIND => Key::new("", "n1"),
+        kind if kind == Namespace::KIND => Key::new("", NAMESPACE),
+        _ => Key::new(NAMESPACE, NAME),
+    };
+    let finding = Finding::about(code, Object { kind, key }, "").on(&"n1".into());
+    remedy::HOLES.iter().fold(finding, |finding, hole| {
+        let value = match *hole {
+            "namespace" | "name" | "node" => return finding,
+            "own" => NAMESPACE,
+            "selector" => "app=it",
+            hole if hole.ends_with("namespace") => NAMESPACE,
+            hole if hole.ends_with("owner") => "deployment/it",
+            _ => NAME,
+        };
+        finding.with(hole, Some(value))
+    })
+}
+
+/// Runs a command in a shell that finds `folder`'s programs first.
+fn paste(shell: &str, folder: &Path, command: &str) -> Result<String, String> {
+    let path = format!("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", folder.display());
+    crate::program::try_run(&["env", &path, "timeout", "90", shell, "-c", command])
+}
+
+fn is_missing(command: &str, said: &str) -> bool {
+    MISSING
+        .iter()
+        .any(|(word, says)| command.split(' ').any(|it| it.contains(word)) && said.contains(says))
+}
