@@ -8,8 +8,10 @@ use std::path::Path;
 use netvitals::check::{self, Code, Finding};
 use netvitals::model::{Fact, Key, Kind, Namespace, Node, Object};
 use netvitals::report::remedy;
+use netvitals::status::runbooks;
 
 use super::{Scenario, bare};
+use crate::program::try_run;
 use crate::stage::Stage;
 use crate::tools::{image, source};
 use crate::wait::{secs, until};
@@ -26,11 +28,15 @@ const NAME: &str = "it";
 /// The pods of `kubectl debug node`.
 const DEBUGGERS: &str = "app.kubernetes.io/managed-by=kubectl-debug";
 
-/// What the bed has not, by what kubectl says then. The API server has taken the words all the same.
+/// What the lab has not, by what kubectl says then. The API server has taken the words all the same.
 const MISSING: &[(&str, &str)] = &[
+    ("can-i", "exit status: 1: no"),
+    // Nothing of that name.
+    ("grep", "exit status: 1: \0"),
     ("top", "Metrics API not available"),
     // Its controller manager is the only one, and leads without a lease.
     ("kube-controller-manager", "leases.coordination.k8s.io \"kube-controller-manager\" not found"),
+    ("servicemonitors", "the server could not find the requested resource"),
     ("servicemonitors", "the server doesn't have a resource type \"servicemonitors\""),
     (
         "prometheuses.monitoring.coreos.com",
@@ -50,7 +56,7 @@ for word; do
          verb=$word
          words+=("$word")
          case $verb in
-           annotate | cordon | delete | label | patch | taint) words+=(--dry-run=server) ;;
+           annotate | cordon | delete | label | patch | scale | set | taint) words+=(--dry-run=server) ;;
            debug | run) words+=(--image-pull-policy=Never) ;;
          esac
          continue
@@ -85,12 +91,29 @@ fn run_as_they_stand(stage: &Stage) {
     fs::write(&file, kubectl).expect("the lab's folder can be written");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it is ours");
 
-    let commands = commands();
+    let commands: Vec<(String, &str)> = commands().into_iter().chain(of_runbooks()).collect();
+    let dns =
+        cluster.pods("kube-system", "k8s-app=kube-dns").unwrap_or_else(|error| panic!("{error}"));
+    let [pod, ip] = [&dns[0]["metadata"]["name"], &dns[0]["status"]["podIP"]];
+    let [pod, ip] = [pod, ip].map(|value| value.as_str().expect("it is ready"));
+    let names = [
+        ("NAMESPACE", NAMESPACE),
+        ("NODE", "n1"),
+        ("POD", NAME),
+        ("SERVICE", NAME),
+        ("PROXY_POD", pod),
+        ("CNI_POD", pod),
+        ("POD_IP", ip),
+        ("ACCOUNT", "default"),
+        ("SOURCE", "pods"),
+        ("REPLICAS", "2"),
+    ];
+    let names = names.map(|(name, value)| format!("{name}={value}"));
     let mut wrong = Vec::new();
     for (command, code) in &commands {
         for shell in ["bash", "zsh"] {
             let said = until("a restart is a second after the last", secs(30), || {
-                let said = paste(shell, &folder, command).err();
+                let said = paste(shell, &folder, &names, command).err();
                 let again = "already been triggered within the past second";
                 let early = said.as_ref().is_some_and(|said| said.contains(again));
                 if early { Err(again.to_owned()) } else { Ok(said) }
@@ -128,6 +151,17 @@ fn commands() -> BTreeMap<String, &'static str> {
     commands
 }
 
+/// The commands in the blocks of the runbooks, with their names; what is for a node's own shell is left out.
+fn of_runbooks() -> impl Iterator<Item = (String, &'static str)> {
+    runbooks::ALL.iter().flat_map(|(name, text)| {
+        let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let lines = blocks.flat_map(str::lines).map(str::trim);
+        let called =
+            lines.filter(|line| line.starts_with("kubectl ") && !line.contains("port-forward"));
+        called.map(|line| (line.to_owned(), *name))
+    })
+}
+
 fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
     let key = match kind {
         kind if kind == Node::KIND => Key::new("", "n1"),
@@ -149,9 +183,13 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
 }
 
 /// Runs a command in a shell that finds `folder`'s programs first.
-fn paste(shell: &str, folder: &Path, command: &str) -> Result<String, String> {
+fn paste(shell: &str, folder: &Path, names: &[String], command: &str) -> Result<String, String> {
     let path = format!("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", folder.display());
-    crate::program::try_run(&["env", &path, "timeout", "90", shell, "-c", command])
+    let mut words = vec!["env", &path];
+    words.extend(names.iter().map(String::as_str));
+    words.extend(["timeout", "90", shell, "-c", command]);
+    // The end tells an answer without a word from one with words.
+    try_run(&words).map_err(|said| said.trim_end().to_owned() + " \0")
 }
 
 fn is_missing(command: &str, said: &str) -> bool {

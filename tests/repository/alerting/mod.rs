@@ -6,6 +6,7 @@ mod dashboard;
 mod inhibition;
 mod pending;
 mod rendered;
+mod runbooks;
 
 use crate::{queries, render, rules, source};
 
