@@ -43,8 +43,10 @@ pub struct Config {
     pub cluster_service: Option<Service>,
     /// `--resolv-conf`
     pub resolv_conf: Option<PathBuf>,
-    /// `--cgroup-root`
-    pub cgroup_root: Option<PathBuf>,
+    /// `--host-root`
+    pub host_root: Option<PathBuf>,
+    /// `--part.…`
+    pub part: Part,
     /// `--kubeconfig`
     pub kubeconfig: Option<PathBuf>,
     /// `--namespace`
@@ -95,6 +97,14 @@ pub struct Reach {
     pub interval: Option<Spanned<Period>>,
     /// `--reach.window`
     pub window: Option<Spanned<Period>>,
+}
+
+/// The parts of an agent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Part {
+    /// `--part.disable`
+    pub disable: Option<Vec<String>>,
 }
 
 /// How often agents are asked.

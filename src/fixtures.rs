@@ -90,11 +90,11 @@ impl Cluster {
             path: DnsPath::Resolver,
             query: DnsQuery::Cluster,
             protocol: Protocol::Udp,
-            replica: None,
             queries: Window { length, attempts, failures, mostly, ..Window::default() },
+            ..DnsRow::default()
         };
         let service = Some(Key::new("kube-system", "kube-dns"));
-        let dns = Some(Dns { service, rows: vec![row], answers: Vec::new() });
+        let dns = Some(Dns { service, rows: vec![row], answers: Vec::new() }.into());
         self.observe(pod_network(node), Observation { dns, ..Observation::default() });
         self
     }

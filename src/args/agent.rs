@@ -9,6 +9,7 @@ use clap::{ArgMatches, ValueEnum};
 
 use super::sources::Sources;
 use super::{Common, SECOND};
+use crate::agent::Options;
 use crate::model::{Agent, Vantage};
 use crate::role::{Command, Run, agent};
 use crate::setting::{Domain, Period, Service, Url};
@@ -45,9 +46,18 @@ pub(super) struct AgentArgs {
     /// The resolver's configuration, as workloads have it.
     #[arg(long, env = "NETVITALS_RESOLV_CONF", default_value = "/etc/resolv.conf")]
     resolv_conf: PathBuf,
-    /// The node's control groups; read from the host's vantage only.
-    #[arg(long, env = "NETVITALS_CGROUP_ROOT", default_value = "/host/sys/fs/cgroup")]
-    cgroup_root: PathBuf,
+    /// Where the node's own folders are mounted, each under its own name, as sys/fs/cgroup; read
+    /// from the host's vantage only.
+    #[arg(long, env = "NETVITALS_HOST_ROOT", default_value = "/host")]
+    host_root: PathBuf,
+    /// What not to measure: dns, tcp, icmp, cgroup; may be given more than once.
+    #[arg(
+        long = "part.disable",
+        env = "NETVITALS_PART_DISABLE",
+        value_delimiter = ',',
+        value_name = "PART"
+    )]
+    part_disable: Vec<String>,
     /// Time between two DNS queries for a name of the cluster.
     #[arg(long = "dns.interval", env = "NETVITALS_DNS_INTERVAL", default_value = "10s")]
     dns_interval: Period,
@@ -91,7 +101,8 @@ impl AgentArgs {
         from.fill("cluster_service", &mut self.cluster_service, file.cluster_service);
         from.fill("namespace", &mut self.namespace, file.namespace);
         from.fill("resolv_conf", &mut self.resolv_conf, file.resolv_conf);
-        from.fill("cgroup_root", &mut self.cgroup_root, file.cgroup_root);
+        from.fill("host_root", &mut self.host_root, file.host_root);
+        from.fill("part_disable", &mut self.part_disable, file.part.disable);
         from.time("dns_interval", &mut self.dns_interval, file.dns.interval, path);
         from.time("dns_window", &mut self.dns_window, file.dns.window, path);
         from.fill("dns_external", &mut self.dns_external, file.dns.external.map(Some));
@@ -114,19 +125,31 @@ impl AgentArgs {
             cluster_urls = service_urls(&self.cluster_service, &self.namespace, &env);
         }
         let agent = Agent { node: node.into(), vantage: self.vantage };
-        Ok(self.common.command(Run::Agent(agent::Options {
+        Ok(self.common.command(Run::Agent(Options {
             cluster_urls,
             resolv_conf: self.resolv_conf,
-            cgroup_root: self.cgroup_root,
+            host_root: self.host_root,
+            disabled: switches(&self.part_disable)?,
             dns_interval: self.dns_interval.0,
             dns_window: self.dns_window.0,
             reach_interval: self.reach_interval.0,
             reach_window: self.reach_window.0,
             api: api_server(&env),
             external: self.dns_external.map(|name| name.0),
-            ..agent::Options::new(agent)
+            ..Options::new(agent)
         })))
     }
+}
+
+/// Returns the names of what is switched off, as the parts themselves spell them.
+fn switches(names: &[String]) -> Result<Vec<&'static str>, String> {
+    let known: Vec<&str> = agent::switches().iter().map(|switch| switch.name).collect();
+    let switch = |name: &String| {
+        let found = known.iter().find(|known| *known == name).copied();
+        let all = || known.join(", ");
+        found.ok_or_else(|| format!("part.disable has {name:?}: write some of {}", all()))
+    };
+    names.iter().map(switch).collect()
 }
 
 /// Where the cluster role is within Kubernetes, the way that needs no DNS first.

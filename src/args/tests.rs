@@ -4,6 +4,7 @@ use clap::error::ErrorKind;
 
 use super::agent::{api_server, service_urls};
 use super::*;
+use crate::agent::Options;
 use crate::cluster::Settings;
 use crate::model::Vantage;
 use crate::role::{agent, cluster};
@@ -13,7 +14,7 @@ fn run(line: &[&str]) -> Result<Command, String> {
     command(&CommandLine::command().try_get_matches_from(line).unwrap(), |_| None)
 }
 
-fn agent(line: &[&str]) -> agent::Options {
+fn agent(line: &[&str]) -> Options {
     let line = [&["agent", "--node-name=n1"], line].concat();
     match run(&line).unwrap().run {
         Run::Agent(options) => options,
@@ -47,6 +48,17 @@ fn without_flags_the_defaults_are_those_of_the_manifests() {
     assert_eq!(options.cluster_urls, ["http://netvitals-cluster.netvitals.svc:12350"]);
     assert_eq!((options.dns_interval, options.dns_window), (10 * SECOND, 300 * SECOND));
     assert_eq!((options.reach_interval, options.reach_window), (5 * SECOND, 60 * SECOND));
+}
+
+#[test]
+fn parts_are_switched_off_by_their_names() {
+    assert_eq!(agent(&["--part.disable=dns,icmp"]).disabled, ["dns", "icmp"]);
+    let known: Vec<&str> = agent::switches().iter().map(|switch| switch.name).collect();
+    assert_eq!(known, ["dns", "tcp", "icmp", "cgroup"]);
+    let all = known.join(",");
+    assert_eq!(agent(&[&format!("--part.disable={all}")]).disabled, known);
+    let error = run(&["agent", "--node-name=n1", "--part.disable=dsn"]).unwrap_err();
+    assert_eq!(error, "part.disable has \"dsn\": write some of dns, tcp, icmp, cgroup");
 }
 
 #[test]

@@ -151,12 +151,12 @@ impl<'a> Agents<'a> {
     pub fn believed<T>(
         &self,
         vantage: Vantage,
-        group: impl Fn(&'a Observation) -> Result<T, Unknown>,
+        group: impl Fn(&'a Observation) -> Result<T, Unanswered>,
         is_captured: impl Fn(Captured) -> bool,
-        gap: &mut dyn FnMut(Unknown),
+        gap: &mut dyn FnMut(Unanswered),
     ) -> Result<Believed<'a, T>, Unanswered> {
         let (mut words, mut speaking, mut unsettled) = (Vec::new(), 0, 0);
-        let mut why = Unknown::Stale("agents");
+        let mut why: Unanswered = Unknown::Stale("agents").into();
         for (agent, observation) in self.speaking(vantage) {
             // What is still being set up on a young node fails there, and nothing is wrong.
             if !self.known.get(agent).is_none_or(|it| it.settled) {
@@ -166,7 +166,7 @@ impl<'a> Agents<'a> {
             speaking += 1;
             why = match group(observation) {
                 Err(why) => why,
-                Ok(_) if observation.captured.is_some_and(&is_captured) => Unknown::Captured,
+                Ok(_) if observation.captured.is_some_and(&is_captured) => Unknown::Captured.into(),
                 Ok(word) => {
                     words.push((&agent.node, word));
                     continue;
@@ -187,7 +187,7 @@ impl<'a> Agents<'a> {
         if 2 * speaking < expected {
             return Err(Unknown::Stale("agents").into());
         }
-        if words.is_empty() { Err(why.into()) } else { Ok(Believed { words, speaking, expected }) }
+        if words.is_empty() { Err(why) } else { Ok(Believed { words, speaking, expected }) }
     }
 }
 

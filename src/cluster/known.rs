@@ -4,7 +4,7 @@
 //! nor make series of names that it thinks of: rows of what the API does not know are left out.
 
 use super::Cluster;
-use crate::model::{Fact, Key, Name, Node, Observation, Pod, Replica, Service};
+use crate::model::{Fact, Group, Key, Name, Node, Observation, Pod, Replica, Service};
 
 impl Cluster {
     /// Leaves out of an observation what the API has no object for.
@@ -13,16 +13,16 @@ impl Cluster {
         let service = |service: &Key| self.has::<Service>(service);
         let node = |node: &Name| self.has::<Node>(&Key::new("", &**node));
         let replica = |replica: &Replica| pod(&replica.pod) && node(&replica.node);
-        if let Some(dns) = &mut observation.dns {
+        if let Some(Group::Read(dns)) = &mut observation.dns {
             dns.rows.retain(|row| row.replica.as_ref().is_none_or(replica));
             dns.answers.retain(|it| replica(&it.replica) && service(&it.service));
         }
-        if let Some(reach) = &mut observation.reach {
+        if let Some(Group::Read(reach)) = &mut observation.reach {
             reach.retain(|it| {
                 it.node.as_ref().is_none_or(node) && it.service.as_ref().is_none_or(service)
             });
         }
-        if let Some(cpu) = &mut observation.cpu {
+        if let Some(Group::Read(cpu)) = &mut observation.cpu {
             cpu.retain(|it| pod(&it.pod));
         }
     }
@@ -60,13 +60,16 @@ mod tests {
             ..Reached::default()
         };
         Observation {
-            dns: Some(Dns { rows: vec![row], answers: vec![answers], ..Dns::default() }),
-            reach: Some(vec![
-                reached(Some(node), None),
-                reached(None, Some(service)),
-                reached(Some(node), Some(service)),
-            ]),
-            cpu: Some(vec![Cpu { pod: key(pod), ..Cpu::default() }]),
+            dns: Some(Dns { rows: vec![row], answers: vec![answers], ..Dns::default() }.into()),
+            reach: Some(
+                vec![
+                    reached(Some(node), None),
+                    reached(None, Some(service)),
+                    reached(Some(node), Some(service)),
+                ]
+                .into(),
+            ),
+            cpu: Some(vec![Cpu { pod: key(pod), ..Cpu::default() }].into()),
             ..Observation::default()
         }
     }
@@ -74,9 +77,9 @@ mod tests {
     fn kept(facts: &Cluster, pod: &str, node: &str, service: &str) -> [usize; 4] {
         let mut observation = speaks_of(pod, node, service);
         facts.keep_known(&mut observation);
-        let dns = observation.dns.unwrap();
-        let reach = observation.reach.unwrap().len();
-        [dns.rows.len(), dns.answers.len(), reach, observation.cpu.unwrap().len()]
+        let dns = observation.dns().unwrap();
+        let reach = observation.reach().unwrap().len();
+        [dns.rows.len(), dns.answers.len(), reach, observation.cpu().unwrap().len()]
     }
 
     #[test]

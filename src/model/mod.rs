@@ -28,13 +28,14 @@ pub use network_policy::{
 };
 pub use node::{Node, Ready, Status};
 pub use observation::{
-    Agent, Answers, Captured, Cpu, Dns, DnsPath, DnsQuery, DnsRow, Observation, ProbeKind, Reached,
-    Replica, Target, Vantage, Window,
+    Agent, Answers, Captured, Cpu, Dns, DnsPath, DnsQuery, DnsRow, Group, Observation, ProbeKind,
+    Reached, Replica, Target, Unreadable, Vantage, Window,
 };
 pub use plan::{
-    DnsPlan, EndpointPlan, ExpectedPlan, NodeTarget, Plan, PodPlan, ReplicaPlan, ServicePlan,
+    ContainerPlan, DnsPlan, EndpointPlan, ExpectedPlan, NodeTarget, Plan, PodPlan, ReplicaPlan,
+    ServicePlan,
 };
-pub use pod::{Addresses, Pod, Ports};
+pub use pod::{Addresses, Container, Pod, Ports};
 pub use protocol::{IpFamily, Protocol};
 pub use service::{Service, ServicePort, TargetPort};
 pub use uid::Uid;

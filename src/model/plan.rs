@@ -101,4 +101,18 @@ pub struct PodPlan {
     /// What its control group is named by: its `metadata.uid`, or the hash of the file that it
     /// comes from.
     pub uid: Uid,
+    /// Its containers that run; empty where they are not known.
+    pub containers: Vec<ContainerPlan>,
+}
+
+/// A container that runs.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ContainerPlan {
+    /// What it is called in its pod.
+    pub name: Name,
+    /// The runtime's id of it, by which its control group is named.
+    pub id: String,
+    /// Whether it answers DNS.
+    pub dns: bool,
 }

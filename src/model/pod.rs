@@ -20,6 +20,9 @@ pub struct Pod {
     pub addresses: Addresses,
     /// The named `spec.containers[].ports`; those without a name are never looked up.
     pub ports: Ports,
+    /// The containers that run; only of a pod that declares a port of UDP, because those that
+    /// answer DNS are among them, and few others.
+    pub containers: Box<[Container]>,
     /// The controlling owner, when it is a DaemonSet.
     pub daemon_set: Option<Name>,
     /// The Deployment behind the controlling owner, when that is a ReplicaSet that is called by
@@ -50,6 +53,17 @@ impl Pod {
     pub fn wants_address(&self) -> bool {
         self.node.is_some() && !self.host_network && !self.ended
     }
+}
+
+/// A container that runs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Container {
+    /// Its name in the pod.
+    pub name: Name,
+    /// `containerID` in its status, without the runtime's name.
+    pub id: Box<str>,
+    /// Whether it declares a port of UDP.
+    pub udp: bool,
 }
 
 /// At most one address of each family, as the API has it.

@@ -20,8 +20,16 @@ pub enum Unknown {
     Captured,
     /// No agent reaches any other node, so that none can tell what is wrong elsewhere.
     CutOff,
+    /// All that an agent is to ask has addresses that no agent may be sent to.
+    Denied,
     /// The API refuses to list the kind.
     Forbidden(&'static str),
+    /// An agent never got a plan.
+    NoPlan,
+    /// An agent has no nameserver that it can ask.
+    NoResolver,
+    /// An agent's attempts never leave its machine: it has no sockets, ports or memory for them.
+    NoSocket,
     /// What the configuration names is not in the cluster.
     NotFound(&'static str),
     /// The first list of the kind has not ended.
@@ -43,7 +51,7 @@ pub enum Unknown {
 /// Why there is nothing to answer.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Skipped {
-    /// The configuration switches the check off.
+    /// The configuration switches it off.
     Disabled,
     /// Such a thing cannot be in a cluster like this one: a single node has no peers.
     NotApplicable,
@@ -79,7 +87,11 @@ impl Unknown {
             Self::AgentTooOld => "agent_too_old",
             Self::Captured => "captured",
             Self::CutOff => "cut_off",
+            Self::Denied => "denied",
             Self::Forbidden(_) => "forbidden",
+            Self::NoPlan => "no_plan",
+            Self::NoResolver => "no_resolver",
+            Self::NoSocket => "no_socket",
             Self::NotFound(_) => "not_found",
             Self::NotListed(_) => "not_listed",
             Self::Panicked => "panicked",
@@ -108,6 +120,22 @@ impl fmt::Display for Unknown {
             Self::Forbidden(kind) => {
                 write!(f, "{kind} is forbidden: grant list and watch in the ClusterRole")
             }
+            Self::Denied => f.write_str(
+                "an agent may be sent to none of its targets: look at their addresses, which are \
+                 loopback, link-local or a cloud's own",
+            ),
+            Self::NoPlan => f.write_str(
+                "an agent never got a plan: look at the log of the agent, and at whether it reaches \
+                 the Service of the cluster role",
+            ),
+            Self::NoResolver => f.write_str(
+                "an agent has no nameserver that it can ask: look at /etc/resolv.conf in its pod, \
+                 and at its dnsPolicy",
+            ),
+            Self::NoSocket => f.write_str(
+                "an agent's attempts do not leave its machine: look at its open files, and at the \
+                 ports and memory of its node",
+            ),
             Self::NotFound(what) => {
                 write!(f, "{what} is not in the cluster: correct the configuration")
             }
@@ -141,7 +169,7 @@ impl Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Disabled => "check.disable switches it off",
+            Self::Disabled => "check.disable or part.disable switches it off",
             Self::NotApplicable => "this cluster has no such thing",
             Self::NotConfigured => "the configuration does not ask for it",
             Self::NotInstalled => "the cluster has no such kind",

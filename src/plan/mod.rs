@@ -72,8 +72,8 @@ struct Dns {
     service: Key,
     addresses: Vec<SocketAddr>,
     replicas: Vec<DnsReplica>,
-    /// What the control groups of replicas are named by, where that is not their uid.
-    groups: BTreeMap<Uid, Uid>,
+    /// What the control groups of replicas are named by.
+    groups: BTreeMap<Uid, PodPlan>,
     expected: Vec<ExpectedPlan>,
 }
 
@@ -143,8 +143,14 @@ impl Book {
     fn dns_pods(&self, agent: &Agent) -> Vec<PodPlan> {
         let Some(dns) = &self.dns else { return Vec::new() };
         let here = dns.replicas.iter().filter(|it| it.plan.replica.node == agent.node);
-        let group = |uid| dns.groups.get(uid).unwrap_or(uid).clone();
-        here.map(|it| PodPlan { pod: it.plan.replica.pod.clone(), uid: group(&it.uid) }).collect()
+        let plan = |it: &DnsReplica| {
+            dns.groups.get(&it.uid).cloned().unwrap_or_else(|| PodPlan {
+                pod: it.plan.replica.pod.clone(),
+                uid: it.uid.clone(),
+                containers: Vec::new(),
+            })
+        };
+        here.map(plan).collect()
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::{Dns, DnsReplica, first};
 use crate::cluster::{Cluster, endpoints};
 use crate::model::{
-    Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Pod, Protocol, Replica,
-    ReplicaPlan, Service, ServicePlan, ServicePort,
+    Container, ContainerPlan, Endpoint, EndpointPlan, EndpointSlice, ExpectedPlan, Key, Name, Pod,
+    PodPlan, Protocol, Replica, ReplicaPlan, Service, ServicePlan, ServicePort,
 };
 
 /// Replicas have to know a Service that is this old.
@@ -43,8 +43,19 @@ pub(super) fn dns(cluster: &Cluster) -> Option<Dns> {
     replicas.dedup_by(|one, other| one.uid == other.uid);
     let pods = cluster.last_known::<Pod>();
     let group = |it: &DnsReplica| {
-        let pod = pods?.get(&it.plan.replica.pod).filter(|pod| pod.uid == it.uid)?;
-        Some((it.uid.clone(), pod.config_hash.as_deref()?.clone()))
+        let key = &it.plan.replica.pod;
+        let pod = pods?.get(key).filter(|pod| pod.uid == it.uid)?;
+        let container = |it: &Container| ContainerPlan {
+            name: it.name.clone(),
+            id: it.id.to_string(),
+            dns: it.udp,
+        };
+        let plan = PodPlan {
+            pod: key.clone(),
+            uid: pod.config_hash.as_deref().unwrap_or(&pod.uid).clone(),
+            containers: pod.containers.iter().map(container).collect(),
+        };
+        Some((it.uid.clone(), plan))
     };
     Some(Dns {
         groups: replicas.iter().filter_map(group).collect(),
@@ -69,7 +80,9 @@ fn expected(cluster: &Cluster) -> Vec<ExpectedPlan> {
     let mut newest: Vec<(&Key, &Service)> = services
         .iter()
         .filter(|(key, service)| {
-            service.routed && !service.addresses.is_empty() && known(service) && !is_api(key)
+            let asked = service.routed && !service.addresses.is_empty() && !is_api(key);
+            // A server may hide a Service without endpoints (`ignore empty_service`).
+            asked && known(service) && has_endpoints(cluster, key)
         })
         .collect();
     newest.sort_by_key(|(key, service)| (std::cmp::Reverse(service.created), *key));
@@ -97,6 +110,11 @@ fn expected(cluster: &Cluster) -> Vec<ExpectedPlan> {
         }
     }
     expected
+}
+
+fn has_endpoints(cluster: &Cluster, service: &Key) -> bool {
+    let slices = endpoints::last_known_slices_of(cluster, service);
+    slices.flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ready)
 }
 
 fn is_api(key: &Key) -> bool {

@@ -6,8 +6,8 @@ use super::*;
 use crate::cluster::{Change, Event, Settings};
 use crate::fixtures::at;
 use crate::model::{
-    Endpoint, EndpointPort, EndpointSlice, Fact, IpFamily, Labels, Pod, PodRef, Ports, Protocol,
-    Service, ServicePort, TargetPort, Unknown,
+    Container, Endpoint, EndpointPort, EndpointSlice, Fact, IpFamily, Labels, Pod, PodRef, Ports,
+    Protocol, Service, ServicePort, TargetPort, Unknown,
 };
 use crate::owner::Owner;
 
@@ -141,7 +141,7 @@ fn where_a_host_agent_runs_it_stands_for_its_node() {
 }
 
 #[test]
-fn leaving_young_and_virtual_nodes_are_nobodys_target() {
+fn leaving_young_and_virtual_nodes_are_no_targets() {
     let changes: [fn(&mut Node); 4] = [
         |node| node.terminating = true,
         |node| node.taints = vec!["karpenter.sh/disrupted".into()],
@@ -190,7 +190,13 @@ fn the_dns_service_its_replicas_and_the_newest_services_are_asked_for() {
         .service("shop/a", [10, 96, 0, 2], 80, 1)
         .service("shop/b", [10, 96, 0, 3], 80, 2)
         .service("shop/c", [10, 96, 0, 4], 80, 3)
-        .service("shop/new", [10, 96, 0, 5], 80, 541);
+        .service("shop/empty", [10, 96, 0, 6], 80, 4)
+        .service("shop/new", [10, 96, 0, 5], 80, 541)
+        .slice("shop/a", 80, &[("n1", [10, 244, 11, 7])])
+        .slice("shop/b", 80, &[("n1", [10, 244, 11, 8])])
+        .slice("shop/c", 80, &[("n1", [10, 244, 11, 9])])
+        .slice_with("shop/empty", 80, &[("n1", [10, 244, 11, 6])], |it| it.ready = false)
+        .slice("shop/new", 80, &[("n1", [10, 244, 11, 5])]);
     let dns = facts.plan("n1").dns.unwrap();
     assert_eq!(dns.addresses, [SocketAddr::from(([10, 96, 0, 10], 53))]);
     let replicas = dns.replicas.iter().map(|it| format!("{} {}", it.replica.pod, it.address));
@@ -224,7 +230,9 @@ fn a_replica_that_is_not_ready_is_not_asked_and_its_control_group_is_read() {
 
 #[test]
 fn a_replica_from_a_file_of_the_kubelet_is_read_by_the_name_of_its_control_group() {
+    let container = Container { name: "coredns".into(), id: "c0".into(), udp: true };
     let static_pod = |uid: &str| Pod {
+        containers: [container.clone()].into(),
         uid: uid.into(),
         config_hash: Some(Box::new("0123456789abcdef0123456789abcdef".into())),
         ..Pod::default()
@@ -234,12 +242,18 @@ fn a_replica_from_a_file_of_the_kubelet_is_read_by_the_name_of_its_control_group
             .service("kube-system/kube-dns", [10, 96, 0, 10], 53, 0)
             .slice("kube-system/kube-dns", 53, &[("n2", [10, 244, 12, 9])])
             .put(Key::new("kube-system", "kube-dns-n2"), static_pod(uid));
-        facts.book().plan(&Agent { node: "n2".into(), vantage: Vantage::Host }).dns_pods[0]
-            .uid
-            .clone()
+        let host = Agent { node: "n2".into(), vantage: Vantage::Host };
+        let pod = facts.book().plan(&host).dns_pods.remove(0);
+        let containers = pod.containers.into_iter().map(|it| (it.name.to_string(), it.id, it.dns));
+        (pod.uid.to_string(), containers.collect::<Vec<_>>())
     };
-    assert_eq!(group("uid-kube-dns-n2"), "0123456789abcdef0123456789abcdef".into());
-    assert_eq!(group("another"), "uid-kube-dns-n2".into(), "the slice knows a newer pod");
+    let known = (
+        "0123456789abcdef0123456789abcdef".to_owned(),
+        vec![("coredns".to_owned(), "c0".to_owned(), true)],
+    );
+    assert_eq!(group("uid-kube-dns-n2"), known);
+    let newer = ("uid-kube-dns-n2".to_owned(), vec![]);
+    assert_eq!(group("another"), newer, "the slice knows a newer pod");
 }
 
 #[test]

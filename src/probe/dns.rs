@@ -35,7 +35,7 @@ pub(super) fn failures(query: DnsQuery, protocol: Protocol) -> impl Iterator<Ite
     Failure::ALL.into_iter().filter(move |it| !never.contains(it) && !impossible.contains(it))
 }
 
-/// More than any server sends to one who did not offer more than 512.
+/// More than any server sends to a client that did not offer more than 512.
 const DATAGRAM: usize = 1500;
 
 /// Datagrams that are not the answer, after which no more is waited for one.
@@ -44,7 +44,7 @@ const STRANGE: usize = 64;
 /// Asks over UDP, and returns the answer with the time that it took.
 ///
 /// Whatever is no answer to this query is passed over, because it may be a late duplicate or
-/// somebody's guess.
+/// a forger's guess.
 ///
 /// # Errors
 ///
@@ -177,6 +177,7 @@ pub fn judge(reply: &Reply, expected: &Expected) -> Result<(), Failure> {
         (ResponseCode::FormErr | ResponseCode::NotImp, _) => Err(Failure::Formerr),
         (ResponseCode::NoError, Expected::Absence) => Err(Failure::WrongAnswer),
         (ResponseCode::NoError, _) if reply.truncated => Err(Failure::Truncated),
+        (ResponseCode::NoError, _) if reply.foreign => Err(Failure::Mismatch),
         (ResponseCode::NoError, Expected::Existence) => Ok(()),
         (ResponseCode::NoError, _) if reply.records == 0 => Err(Failure::Nodata),
         (ResponseCode::NoError, Expected::Something) => Ok(()),

@@ -29,7 +29,7 @@ pub(super) fn of(errno: Errno) -> Failure {
         Errno::ECONNREFUSED => Failure::Refused,
         Errno::ECONNRESET | Errno::EPIPE => Failure::Reset,
         Errno::ETIMEDOUT => Failure::Timeout,
-        // The last one is "protocol unreachable": somebody on the way said so.
+        // The last one is "protocol unreachable": a machine on the way said so.
         Errno::EHOSTUNREACH
         | Errno::ENETUNREACH
         | Errno::EHOSTDOWN
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_said_is_no_local_rule() {
+    fn what_another_machine_said_is_no_local_rule() {
         assert_eq!(of_icmp(Errno::EACCES), Failure::Unreachable);
         assert_eq!(of_icmp(Errno::ECONNREFUSED), Failure::Refused);
         for (errno, target, failure) in [

@@ -1,11 +1,13 @@
 //! Something that is attempted again and again, and one attempt at it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::attempt::Probe;
 use super::dns::{self, Expected, Question};
-use super::icmp::Echo;
-use super::{Probe, icmp, tcp};
+use super::echo::Echo;
+use super::tally::Kind;
 use crate::model::{DnsPath, DnsQuery, Failure, Key, Name, ProbeKind, Protocol, Replica, Target};
 
 /// An unanswered query is lost after so long.
@@ -13,12 +15,6 @@ pub(super) const DEADLINE_DNS: Duration = Duration::from_secs(2);
 
 /// Both families have to be there within so long.
 const PAIR: Duration = Duration::from_secs(1);
-
-/// A neighbour that is gone is reported after 3.06 s: a shorter deadline would hide it.
-const TCP: Duration = Duration::from_millis(3500);
-
-/// An echo is there or lost.
-const ICMP: Duration = Duration::from_secs(1);
 
 /// What an attempt is of, as observations name it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -64,10 +60,8 @@ pub enum Row {
 /// What is attempted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Ask {
-    /// A connection.
-    Connect,
-    /// An echo.
-    Echo,
+    /// What a probe of reachability attempts.
+    Reach(&'static Probe),
     /// One query, and what its answer has to be.
     Query(Question, Expected),
     /// The same, over TCP where the answer does not fit into a datagram.
@@ -76,7 +70,7 @@ pub enum Ask {
     TcpQuery(Question, Expected),
     /// Both families at once; the second one may have no addresses.
     Pair([Question; 2], Expected),
-    /// A name below this one that nobody has.
+    /// A name below this one that no zone has.
     Random(String),
 }
 
@@ -86,10 +80,13 @@ impl Ask {
     /// # Errors
     ///
     /// Returns why it failed.
-    pub async fn attempt(&self, address: SocketAddr, echo: &Echo) -> Result<Duration, Failure> {
+    pub async fn attempt(
+        &self,
+        address: SocketAddr,
+        echo: &Arc<Echo>,
+    ) -> Result<Duration, Failure> {
         match self {
-            Self::Connect => tcp::connect(address, TCP).await,
-            Self::Echo => echo.ask(address.ip(), ICMP).await.map(|()| Duration::ZERO),
+            Self::Reach(probe) => (probe.attempt)(address, echo.clone()).await,
             Self::Query(question, expected) => {
                 let (reply, took) = dns::udp(address, question, DEADLINE_DNS).await?;
                 dns::judge(&reply, expected).map(|()| took)
@@ -111,7 +108,7 @@ impl Ask {
                 dns::judge(&other, &Expected::Existence).map(|()| took)
             }
             Self::Random(parent) => {
-                // 60 bits: nobody has cached it.
+                // 60 bits: no server has cached it.
                 let name = format!("nv-{:015x}.{parent}", fastrand::u64(..) >> 4);
                 let question = Question::v4(&name).map_err(|_| Failure::Local)?;
                 let (reply, took) = dns::udp(address, &question, DEADLINE_DNS).await?;
@@ -122,7 +119,7 @@ impl Ask {
 
     /// Tells whether it is a query.
     pub const fn is_query(&self) -> bool {
-        !matches!(self, Self::Connect | Self::Echo)
+        !matches!(self, Self::Reach(_))
     }
 }
 
@@ -139,22 +136,17 @@ pub struct Job {
     pub every: Duration,
 }
 
-impl Row {
-    /// Returns how attempts are counted; some are only observed.
-    pub fn counted(&self) -> Option<super::tally::Kind> {
-        use super::tally::Kind;
-        match self {
-            Self::Dns { path, query, protocol, .. } => match query {
+impl Job {
+    /// Returns how its attempts are counted; some are only observed.
+    pub fn counted(&self) -> Option<Kind> {
+        match (&self.row, &self.ask) {
+            (Row::Dns { path, query, protocol, .. }, _) => match query {
                 // They explain a failing row, and have no place among the few series.
                 DnsQuery::Pair | DnsQuery::Version => None,
                 _ => Some(Kind::Dns(*path, *query, *protocol)),
             },
-            Self::Reach { target, probe, .. } => {
-                let known = [&tcp::PROBE, &icmp::PROBE];
-                let probe: &'static Probe = known.into_iter().find(|it| it.kind == *probe)?;
-                Some(Kind::Probe(probe, *target))
-            }
-            Self::Answer { .. } | Self::Canary { .. } => None,
+            (Row::Reach { target, .. }, Ask::Reach(probe)) => Some(Kind::Probe(probe, *target)),
+            (Row::Reach { .. } | Row::Answer { .. } | Row::Canary { .. }, _) => None,
         }
     }
 }

@@ -1,31 +1,26 @@
 //! Probes: one file per protocol; one attempt, one deadline, one failure.
 
-pub mod allowed;
-pub mod board;
+pub mod attempt;
 mod datagram;
 pub mod dns;
+pub mod echo;
 mod errno;
 pub mod icmp;
 pub mod job;
 pub mod matrix;
-pub mod plan;
 pub mod schedule;
 pub mod tally;
 pub mod tcp;
 pub mod window;
+pub mod windows;
 
-use crate::model::{Failure, ProbeKind};
+use crate::agent::{Part, Switch};
+use crate::model::Vantage;
 
-/// Every probe of reachability; DNS has families of its own.
-pub static ALL: &[&Probe] = &[&icmp::PROBE, &tcp::PROBE];
+/// Attempts everything that the plan names, again and again.
+pub static PART: Part =
+    Part { vantages: &Vantage::ALL, switches, families: tally::FAMILIES, start: schedule::start };
 
-/// What there is to know of a protocol's attempts.
-#[derive(Debug)]
-pub struct Probe {
-    /// What it is called.
-    pub kind: ProbeKind,
-    /// How an attempt can fail, so that each reason starts at 0.
-    pub failures: &'static [Failure],
-    /// Whether the times of its attempts mean anything.
-    pub timed: bool,
+fn switches() -> Vec<Switch> {
+    [matrix::DNS].into_iter().chain(matrix::ALL.iter().map(|(probe, _)| probe.switch)).collect()
 }

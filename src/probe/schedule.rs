@@ -15,13 +15,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::board::Board;
-use super::icmp::Echo;
+use super::echo::Echo;
+use super::icmp;
 use super::job::{DEADLINE_DNS, Job, Row};
 use super::matrix::{Scope, matrix};
 use super::tally::{Counts, Skip, Tally};
-use crate::host::resolv_conf::ResolvConf;
-use crate::model::{DnsPath, DnsQuery, Plan, Protocol};
+use super::windows::Windows;
+use crate::agent::resolv_conf::ResolvConf;
+use crate::agent::{Context, Running};
+use crate::model::{Dns, DnsPath, DnsQuery, Failure, Observation, Plan, Protocol};
 use crate::task::{Task, Uptime};
 
 /// A tick's least and greatest length.
@@ -45,7 +47,7 @@ pub struct Schedule {
     /// The plan, once there is one.
     pub plan: Receiver<Option<Arc<Plan>>>,
     /// Where windows are kept.
-    pub board: Arc<Board>,
+    pub windows: Arc<Windows>,
     /// Where all is counted.
     pub tally: Arc<Tally>,
     /// The sockets for echoes.
@@ -75,6 +77,64 @@ struct Room {
     headline: Arc<Semaphore>,
     queries: Arc<Semaphore>,
     others: Arc<Semaphore>,
+}
+
+pub(super) fn start(context: &Context) -> Running {
+    let options = &context.options;
+    let windows = Arc::new(Windows::new(options.dns_window, options.reach_window));
+    let tally = Arc::new(Tally::new(context.agent().clone()));
+    let echoes = !context.is_off(icmp::PROBE.switch.name);
+    let echo = Arc::new(if echoes { Echo::open() } else { Echo::default() });
+    let scope = Scope {
+        vantage: options.agent.vantage,
+        dns_port: options.dns_port,
+        dns_interval: options.dns_interval,
+        reach_interval: options.reach_interval,
+        api: options.api,
+        external: options.external.clone(),
+        allowed: options.allowed,
+        disabled: options.disabled.clone(),
+    };
+    let running = {
+        let (context, echo) = (context.clone(), echo.clone());
+        let (windows, tally) = (windows.clone(), tally.clone());
+        Running::default().task("probes", move |task| {
+            let schedule = Schedule {
+                scope: scope.clone(),
+                conf: context.conf.subscribe(),
+                plan: context.plan.subscribe(),
+                windows: windows.clone(),
+                tally: tally.clone(),
+                echo: echo.clone(),
+                uptime: context.uptime,
+                task,
+                refused: (0, 0),
+            };
+            async move {
+                let Ok(()) = schedule.run().await;
+            }
+        })
+    };
+    let running = if echoes {
+        running.task("icmp", move |task| {
+            let echo = echo.clone();
+            async move { echo.watch(move || task.beat()).await }
+        })
+    } else {
+        running
+    };
+    let (plan, uptime) = (context.plan.clone(), context.uptime);
+    let observe = move |observation: &mut Observation| {
+        let reading = windows.read(uptime.now().uptime);
+        let plan = plan.borrow();
+        let dns = plan.as_ref().and_then(|plan| plan.dns.as_ref());
+        let service = dns.map(|dns| dns.service.clone());
+        let dns = Dns { service, rows: reading.rows, answers: reading.answers };
+        observation.dns = Some(dns.into());
+        observation.reach = Some(reading.reach.into());
+        observation.captured = Some(reading.captured);
+    };
+    running.observes(observe).exports(move || tally.rows())
 }
 
 impl Schedule {
@@ -123,13 +183,13 @@ impl Schedule {
         }
         self.refused = refused;
         tracing::debug!(jobs = made.jobs.len(), "what is probed has changed");
-        self.board.plan(&made.jobs, self.uptime.now().uptime);
+        self.windows.plan(&made.jobs, made.refused, self.uptime.now().uptime);
         let key = |job: &Job| (job.row.clone(), job.address);
         let mut old: BTreeMap<(Row, SocketAddr), Entry> =
             old.into_iter().map(|entry| (key(&entry.job), entry)).collect();
         let (now, first) = (Instant::now(), self.scope.dns_interval);
         let entry = |job: Job| {
-            let counts = job.row.counted().map(|kind| self.tally.planned(kind));
+            let counts = job.counted().map(|kind| self.tally.planned(kind));
             match old.remove(&key(&job)) {
                 Some(old) => {
                     let due = old.due.min(now + job.every);
@@ -158,13 +218,13 @@ impl Schedule {
         let Some(permit) = room.take(&entry.job) else { return self.tally.skip(Skip::Full) };
         let (job, counts, flight) =
             (entry.job.clone(), entry.counts.clone(), entry.flights.clone());
-        let (board, tally, echo) = (self.board.clone(), self.tally.clone(), self.echo.clone());
+        let (windows, tally, echo) = (self.windows.clone(), self.tally.clone(), self.echo.clone());
         let uptime = self.uptime;
         running.spawn(async move {
             let outcome = job.ask.attempt(job.address, &echo).await;
-            board.count(&job, outcome, uptime.now().uptime);
+            windows.count(&job, outcome, uptime.now().uptime);
             match (outcome, counts) {
-                (Err(crate::model::Failure::Local), _) => tally.skip(Skip::Local),
+                (Err(Failure::Local), _) => tally.skip(Skip::Local),
                 (_, Some(counts)) => counts.count(outcome),
                 (_, None) => {}
             }

@@ -13,7 +13,8 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 
 use self::starting::Starting;
-use super::{Probe, dns, icmp};
+use super::attempt::Probe;
+use super::{dns, icmp};
 use crate::family::{Desc, Family, Rows};
 use crate::model::{Agent, DnsPath, DnsQuery, Failure, ProbeKind, Protocol, Target};
 

@@ -30,6 +30,8 @@ struct Part {
     /// Its place in time, in lengths of a part.
     number: u128,
     attempts: u64,
+    /// They are not in `attempts`: they say nothing of the target.
+    unsent: u64,
     slow: u64,
     very_slow: u64,
     failures: BTreeMap<Failure, u64>,
@@ -51,6 +53,10 @@ impl Sliding {
             self.parts.push_back(Part { number, ..Part::default() });
         }
         let Some(part) = self.parts.back_mut() else { return };
+        if outcome == Err(Failure::Local) {
+            part.unsent += 1;
+            return;
+        }
         part.attempts += 1;
         match outcome {
             Ok(took) => {
@@ -69,6 +75,7 @@ impl Sliding {
         Window {
             length: (now.saturating_sub(self.start(now))).min(now.saturating_sub(self.since)),
             attempts: sum(|part| part.attempts),
+            unsent: sum(|part| part.unsent),
             failures: failures.values().sum(),
             mostly,
             slow: sum(|part| part.slow),
@@ -134,6 +141,17 @@ mod tests {
         let read = window.read(at(107));
         assert_eq!((read.length, read.attempts), (at(7), 1));
         assert_eq!(Sliding::new(Duration::ZERO, at(1)).read(at(1)), Window::default());
+    }
+
+    #[test]
+    fn what_never_left_is_counted_apart() {
+        let mut window = Sliding::new(MINUTE, at(0));
+        for outcome in [Ok(Duration::ZERO), Err(Failure::Local), Err(Failure::Local)] {
+            window.count(outcome, at(1));
+        }
+        let read = window.read(at(1));
+        assert_eq!((read.attempts, read.unsent, read.failures, read.mostly), (1, 2, 0, None));
+        assert_eq!(window.read(at(100)).unsent, 0);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub const HOLES: &[&str] = &[
     "dns_namespace",
     "selector",
     "owner",
+    "container",
     // Of what makes a node's network.
     "cni_namespace",
     "cni_pod",

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{agent, cluster, demo, get};
+use super::{cluster, demo, get};
+use crate::agent::Options;
 use crate::log::{Form, Level};
 use crate::setting::Address;
 
@@ -23,7 +24,7 @@ pub struct Command {
 #[derive(Clone, Debug)]
 pub enum Run {
     /// `netvitals agent`
-    Agent(agent::Options),
+    Agent(Options),
     /// `netvitals cluster`, and where its kubeconfig is.
     Cluster(cluster::Options, Option<PathBuf>),
     /// `netvitals demo`

@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::verdict::Seen;
 use super::{agent, cluster};
+use crate::agent::Options as AgentOptions;
+use crate::agent::allowed::Allowed;
 use crate::cluster::Settings;
 use crate::model::{Agent, Vantage};
-use crate::probe::allowed::Allowed;
 use crate::report::text::{self, Style};
 use crate::report::{Report, Verdict};
 use crate::sim::cluster::{AgentPod, Cluster};
@@ -257,19 +258,19 @@ fn style() -> Style {
     Style::of(io::stdout().is_terminal(), |name| env::var(name).ok())
 }
 
-fn agent_options(cluster: &Cluster, pod: &AgentPod, url: &str) -> agent::Options {
+fn agent_options(cluster: &Cluster, pod: &AgentPod, url: &str) -> AgentOptions {
     let vantage = if pod.host { Vantage::Host } else { Vantage::Pod };
-    agent::Options {
+    AgentOptions {
         cluster_urls: vec![url.to_owned()],
         resolv_conf: cluster.resolv_conf(),
         dns_port: cluster.dns_port(),
-        cgroup_root: pod.cgroup_root.clone(),
+        host_root: pod.host_root.clone(),
         dns_interval: DNS,
         dns_window: WINDOW,
         reach_interval: REACH,
         reach_window: WINDOW,
         allowed: Allowed::loopback(),
-        ..agent::Options::new(Agent { node: pod.node.as_str().into(), vantage })
+        ..AgentOptions::new(Agent { node: pod.node.as_str().into(), vantage })
     }
 }
 

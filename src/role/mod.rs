@@ -15,9 +15,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::readings;
 use crate::family::Desc;
 use crate::task::{self, process};
-use crate::{check, host, http, log, probe, pull, watch};
+use crate::{check, http, log, pull, watch};
 pub use command::{Command, Run};
 use reload::Reload;
 
@@ -62,17 +63,15 @@ pub fn checked() -> impl Iterator<Item = &'static Desc> {
 pub fn live() -> impl Iterator<Item = &'static Desc> {
     let rooms = [
         cluster::FAMILIES,
-        host::cgroup::FAMILIES,
-        host::readings::FAMILIES,
+        readings::FAMILIES,
         http::FAMILIES,
         log::FAMILIES,
-        probe::tally::FAMILIES,
         process::FAMILIES,
         pull::FAMILIES,
         task::FAMILIES,
         watch::FAMILIES,
     ];
-    rooms.into_iter().flatten()
+    rooms.into_iter().chain(agent::PARTS.iter().map(|part| part.families)).flatten()
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -171,7 +171,7 @@ enum Listen {
 
 /// A role, and what it is told to work with.
 enum Role {
-    Agent(agent::Options),
+    Agent(crate::agent::Options),
     Cluster(cluster::Options, Access),
 }
 

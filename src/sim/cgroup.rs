@@ -34,6 +34,11 @@ impl Version {
     }
 }
 
+/// Returns the runtime's id of the one container of a pod.
+pub fn container_id(uid: &str) -> String {
+    uid.replace('-', "").repeat(2)
+}
+
 /// The CPU time of one pod, at the level of the pod and of its one container.
 #[derive(Debug)]
 pub struct Group {
@@ -56,7 +61,7 @@ impl Group {
         uid: &str,
         throttled: Option<f64>,
     ) -> io::Result<Self> {
-        let container = "0123456789abcdef".repeat(4);
+        let container = container_id(uid);
         let (pod, scope) = match version {
             Version::V1 => {
                 (root.join(format!("cpu,cpuacct/kubepods/burstable/pod{uid}")), container)
@@ -130,7 +135,7 @@ impl Group {
     }
 }
 
-/// Nobody reads half of a file.
+/// No agent reads half of a file.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, text)?;

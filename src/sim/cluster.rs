@@ -57,8 +57,8 @@ pub struct AgentPod {
     pub host: bool,
     /// Where it is to listen.
     pub listener: TcpListener,
-    /// What stands for `/sys/fs/cgroup` on its node.
-    pub cgroup_root: PathBuf,
+    /// What stands for `/` on its node.
+    pub host_root: PathBuf,
 }
 
 impl Cluster {
@@ -121,7 +121,7 @@ impl Cluster {
         std::mem::take(&mut self.agents)
     }
 
-    /// Returns a kubeconfig for the API; nobody has to say who they are.
+    /// Returns a kubeconfig for the API; no client has to say what it is.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join(KUBECONFIG)
     }
@@ -181,7 +181,7 @@ impl Cluster {
                 node: node.name.clone(),
                 host: pod.host_network,
                 listener: listener.map_err(|error| super::cannot_listen(address, &error))?,
-                cgroup_root: cgroup_root(&self.folder, &node.name),
+                host_root: self.folder.join(&node.name),
             });
         }
         Ok(())
@@ -257,7 +257,7 @@ fn is_dns(labels: &BTreeMap<String, String>) -> bool {
 }
 
 fn cgroup_root(folder: &Path, node: &str) -> PathBuf {
-    folder.join(node).join("cgroup")
+    folder.join(node).join("sys/fs/cgroup")
 }
 
 /// Starts the replicas, and the Service in front of them.
@@ -288,7 +288,7 @@ fn serve(world: &World, api: &Api) -> io::Result<AbortOnDropHandle<io::Result<()
 fn count(world: &World, folder: TempDir) -> io::Result<AbortOnDropHandle<()>> {
     let mut groups = Vec::new();
     for (at, node) in world.nodes.iter().enumerate() {
-        // Both versions are read by somebody.
+        // Both versions are read by some agent.
         let version = if at == 0 { Version::V1 } else { Version::V2 };
         let root = cgroup_root(folder.path(), &node.name);
         version.prepare(&root)?;

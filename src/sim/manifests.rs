@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::addresses::port;
+use super::cgroup::container_id;
 use super::objects::{Node, Pod, Port, Service};
 
 /// Returns an identity that is always the same for the same object, and looks like any other.
@@ -126,6 +127,13 @@ pub(super) fn pod(pod: &Pod, nodes: &[Node], created: &str) -> Value {
         object["spec"]["hostNetwork"] = true.into();
     }
     if let Some(address) = pod.address {
+        let uid = uid("Pod", &pod.namespace, &pod.name);
+        object["status"]["containerStatuses"] = json!([{
+            "name": "main", "image": object["spec"]["containers"][0]["image"], "imageID": "",
+            "containerID": format!("containerd://{}", container_id(&uid)),
+            "ready": true, "started": true, "restartCount": 0,
+            "state": { "running": { "startedAt": created } },
+        }]);
         object["status"]["podIP"] = json!(address.to_string());
         object["status"]["podIPs"] = json!([{ "ip": address.to_string() }]);
     }

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::field::{Condition, Text, or_default, protocol};
 use super::object::Watched;
-use crate::model::{Labels, Name, Pod, Ports, Status, Uid};
+use crate::model::{self, Labels, Name, Pod, Ports, Protocol, Status, Uid};
 
 /// What is kept of `metadata`.
 #[derive(Default, Deserialize)]
@@ -58,6 +58,8 @@ struct Spec<'a> {
 #[serde(rename_all = "camelCase")]
 struct Container<'a> {
     #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
     ports: Option<Vec<Port<'a>>>,
     #[serde(borrow)]
     restart_policy: Option<Text<'a>>,
@@ -81,6 +83,25 @@ struct PodStatus<'a> {
     pod_ips: Option<Vec<PodIp<'a>>>,
     #[serde(borrow)]
     conditions: Option<Vec<Condition<'a>>>,
+    #[serde(borrow)]
+    container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    #[serde(borrow)]
+    init_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ContainerStatus<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow, rename = "containerID")]
+    id: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "or_default")]
+    state: State,
+}
+
+#[derive(Default, Deserialize)]
+struct State {
+    running: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +115,7 @@ impl Watched for Pod {
     type Wire<'a> = Wire<'a>;
 
     fn new(metadata: Metadata<'_>, Wire { spec, status }: Wire<'_>) -> Self {
+        let containers = running(&spec, &status);
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
@@ -107,6 +129,7 @@ impl Watched for Pod {
             node: spec.node_name.filter(|name| !name.is_empty()),
             addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
             ports: ports(spec.containers, spec.init_containers),
+            containers,
             host_network: spec.host_network.unwrap_or_default(),
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             ready: status.conditions.is_some_and(|all| all.iter().any(is_ready)),
@@ -130,6 +153,27 @@ fn deployment(replica_set: Option<Name>, labels: &Labels) -> Option<Name> {
     Some(name)
 }
 
+/// Returns the containers that run, of a pod that declares a port of UDP.
+fn running(spec: &Spec<'_>, status: &PodStatus<'_>) -> Box<[model::Container]> {
+    let specs = || spec.containers.iter().chain(&spec.init_containers).flatten();
+    let is_udp = |port: &Port<'_>| protocol(port.protocol.as_deref()) == Protocol::Udp;
+    let has_udp = |one: &Container<'_>| one.ports.iter().flatten().any(is_udp);
+    if !specs().any(has_udp) {
+        return Box::default();
+    }
+    let statuses = status.container_statuses.iter().chain(&status.init_container_statuses);
+    let running = statuses.flatten().filter(|it| it.state.running.is_some());
+    running
+        .filter_map(|it| {
+            let (name, id) = (it.name.as_deref()?, it.id.as_deref()?);
+            let (_, id) = id.split_once("://")?;
+            let own = |one: &&Container<'_>| one.name.as_deref() == Some(name);
+            let udp = specs().find(own).is_some_and(has_udp);
+            Some(model::Container { name: name.into(), id: id.into(), udp })
+        })
+        .collect()
+}
+
 /// Returns the named ports, in the order in which the endpoint controller looks them up: those
 /// of an init container count while it runs beside the others.
 fn ports(all: Option<Vec<Container<'_>>>, init: Option<Vec<Container<'_>>>) -> Ports {
@@ -147,7 +191,6 @@ fn ports(all: Option<Vec<Container<'_>>>, init: Option<Vec<Container<'_>>>) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Protocol;
     use crate::watch::object::tests::{absent, read};
 
     #[test]
@@ -223,6 +266,41 @@ mod tests {
             read::<Pod>(r#"{ "metadata": { "annotations": { "a": "b" } } }"#),
             Pod::default()
         );
+    }
+
+    #[test]
+    fn of_a_pod_with_a_port_of_udp_the_containers_are_known_that_run() {
+        let pod = |protocol: &str| -> Pod {
+            read(&format!(
+                r#"{{ "spec": {{
+                    "containers": [
+                        {{ "name": "coredns", "ports": [
+                            {{ "containerPort": 53, "protocol": "{protocol}" }}] }},
+                        {{ "name": "exporter" }},
+                        {{ "name": "crashes" }}
+                    ],
+                    "initContainers": [{{ "name": "setup" }}, {{ "name": "proxy", "restartPolicy": "Always" }}]
+                }}, "status": {{
+                    "containerStatuses": [
+                        {{ "name": "coredns", "containerID": "containerd://c0", "state": {{ "running": {{ "startedAt": "2026-07-01T12:00:00Z" }} }} }},
+                        {{ "name": "exporter", "containerID": "cri-o://c1", "state": {{ "running": {{}} }} }},
+                        {{ "name": "crashes", "containerID": "cri-o://c2", "state": {{ "waiting": {{ "reason": "CrashLoopBackOff" }} }} }},
+                        {{ "name": "begins", "state": {{ "running": {{}} }} }}
+                    ],
+                    "initContainerStatuses": [
+                        {{ "name": "setup", "containerID": "cri-o://c3", "state": {{ "terminated": {{}} }} }},
+                        {{ "name": "proxy", "containerID": "cri-o://c4", "state": {{ "running": {{}} }} }}
+                    ]
+                }} }}"#
+            ))
+        };
+        let dns = pod("UDP");
+        let containers = dns.containers.iter().map(|it| (&*it.name, &*it.id, it.udp));
+        assert_eq!(
+            containers.collect::<Vec<_>>(),
+            [("coredns", "c0", true), ("exporter", "c1", false), ("proxy", "c4", false)]
+        );
+        assert!(pod("TCP").containers.is_empty());
     }
 
     #[test]

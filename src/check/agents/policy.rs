@@ -265,7 +265,7 @@ fn is_port(range: &PortRange, end: &End<'_>) -> bool {
 
 fn queries(said: &Observation) -> Window {
     let mut sum = Window::default();
-    let rows = said.dns.iter().flat_map(|dns| &dns.rows);
+    let rows = said.dns().into_iter().flat_map(|dns| &dns.rows);
     rows.filter(|row| (row.path, row.query) == (DnsPath::Resolver, DnsQuery::Cluster))
         .for_each(|row| sum.add(&row.queries));
     sum
@@ -273,7 +273,7 @@ fn queries(said: &Observation) -> Window {
 
 fn attempts(said: &Observation, on: impl Fn(&Name) -> bool) -> Window {
     let mut sum = Window::default();
-    let rows = said.reach.iter().flatten().filter(|row| row.target == Target::PeerPod);
+    let rows = said.reach().into_iter().flatten().filter(|row| row.target == Target::PeerPod);
     rows.filter(|row| row.node.as_ref().is_some_and(&on)).for_each(|row| sum.add(&row.attempts));
     sum
 }

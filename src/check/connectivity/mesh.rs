@@ -24,17 +24,22 @@ pub(super) struct Reaching<'a> {
 }
 
 impl<'a> Reaching<'a> {
-    /// Asks the agents of `vantage`; those that cannot be believed leave a gap.
+    /// Asks the agents of `vantage` that attempt to reach `target`; those that do not, or cannot be
+    /// believed, leave a gap.
     ///
     /// # Errors
     ///
     /// As [`Agents::believed`].
     pub(super) fn of(
         agents: &Agents<'a>,
-        vantage: Vantage,
+        (vantage, target): (Vantage, Target),
         out: &mut Output,
     ) -> Result<Self, Unanswered> {
-        let reach = |said: &'a Observation| said.reach.as_deref().ok_or(Unknown::AgentTooOld);
+        let reach = |said: &'a Observation| {
+            let reach = said.reach()?;
+            let rows = connections(reach, target).map(|(_, row)| row);
+            said.unasked(rows).map_or(Ok(reach), |why| Err(why.into()))
+        };
         let gap = &mut |why| out.gap("agents", why);
         let Believed { words, speaking, expected } =
             agents.believed(vantage, reach, |by| by.tcp, gap)?;
@@ -173,7 +178,7 @@ fn places(cluster: &Cluster) -> usize {
 /// not allow it, which is no outage.
 pub(super) fn never_worked(agents: &Reaching<'_>, target: Target) -> BTreeSet<Name> {
     let (mut tried, mut worked) = (BTreeSet::new(), BTreeSet::new());
-    for (node, row) in agents.words.iter().flat_map(|(_, reach)| connections(*reach, target)) {
+    for (node, row) in agents.words.iter().flat_map(|(_, reach)| connections(reach, target)) {
         // An agent that cannot say so is taken to have reached it.
         if row.worked != Some(false) {
             worked.insert(node);
@@ -185,12 +190,12 @@ pub(super) fn never_worked(agents: &Reaching<'_>, target: Target) -> BTreeSet<Na
 }
 
 /// Returns what came of the connections to a class of targets, by the node that is meant.
-fn connections<'a>(
-    reach: impl IntoIterator<Item = &'a Reached>,
+fn connections(
+    reach: &[Reached],
     target: Target,
-) -> impl Iterator<Item = (&'a Name, &'a Reached)> {
+) -> impl Iterator<Item = (&Name, &Reached)> + Clone {
     let of_class =
-        reach.into_iter().filter(move |row| (row.target, row.probe) == (target, ProbeKind::Tcp));
+        reach.iter().filter(move |row| (row.target, row.probe) == (target, ProbeKind::Tcp));
     of_class.filter_map(|row| Some((row.node.as_ref()?, row)))
 }
 

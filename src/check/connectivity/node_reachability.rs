@@ -149,10 +149,10 @@ pub(super) fn judge(
     out: &mut Output,
 ) -> Result<(Judgement, BTreeSet<Name>), Unanswered> {
     let (agents, settings) = (Agents::of(cluster), cluster.settings());
-    let host_agents_look = agents.speaking(Vantage::Host).any(|(_, said)| said.reach.is_some());
+    let host_agents_look = agents.speaking(Vantage::Host).any(|(_, said)| said.reach().is_ok());
     let has_pod_agents = settings.agents.is_some() || settings.named_agents > 0;
     let vantage = if host_agents_look || !has_pod_agents { Vantage::Host } else { Vantage::Pod };
-    let agents = Reaching::of(&agents, vantage, out)?;
+    let agents = Reaching::of(&agents, (vantage, Target::Node), out)?;
     let never = never_worked(&agents, Target::Node);
     let judgement = Mesh::of(cluster, &agents, Target::Node, &never)?.judge();
     Ok((judgement, never))

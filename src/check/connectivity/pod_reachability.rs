@@ -105,7 +105,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         return Err(Skipped::NotConfigured.into());
     }
     let agents = Agents::of(cluster);
-    let reaching = Reaching::of(&agents, Vantage::Pod, out)?;
+    let reaching = Reaching::of(&agents, (Vantage::Pod, Target::PeerPod), out)?;
     // Pods reach pods in every cluster: none is left out for never having been reached.
     let judgement = Mesh::of(cluster, &reaching, Target::PeerPod, &BTreeSet::new())?.judge();
     // Its gaps are told by its own check.
@@ -135,7 +135,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 fn echoes(agents: &Agents<'_>, node: &Name) -> bool {
     let rows = agents
         .speaking(Vantage::Pod)
-        .flat_map(|(_, said)| said.reach.iter().flatten())
+        .flat_map(|(_, said)| said.reach().unwrap_or_default())
         .filter(|row| {
             (row.target, row.probe, row.node.as_ref())
                 == (Target::PeerPod, ProbeKind::Icmp, Some(node))

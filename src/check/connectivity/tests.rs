@@ -6,7 +6,8 @@ use crate::check::{Check, agents};
 use crate::cluster::Cluster;
 use crate::fixtures::{answer, at, attempts, cluster, reaching};
 use crate::model::{
-    Captured, Node, Observation, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown, Vantage,
+    Captured, Group, Node, Observation, ProbeKind, Reached, Skipped, Target, Unanswered, Unknown,
+    Unreadable, Vantage, Window,
 };
 use crate::report::{Past, Report};
 
@@ -293,6 +294,36 @@ fn no_answer_says_why() {
     let nothing =
         NODES.iter().fold(three(), |facts, node| facts.says(node, Vantage::Pod, reaching(vec![])));
     assert_eq!(results(&nothing), unknown(Unknown::TooFewSamples));
+}
+
+fn attempts_of(node: &str) -> Reached {
+    attempts(Target::PeerPod, node, 0)
+}
+
+#[test]
+fn an_agent_that_cannot_ask_says_why_and_is_a_gap_among_others() {
+    let rows = |denied, attempts| {
+        let row = |node| Reached { denied, attempts, ..attempts_of(node) };
+        reaching(NODES.map(row).into())
+    };
+    let denied = rows(true, Window::default());
+    let unsent = rows(false, Window { unsent: 12, ..Window::default() });
+    let no_plan =
+        Observation { plan_age: Some(Group::Unreadable(Unreadable::NoPlan)), ..reaching(vec![]) };
+    let disabled = Observation { reach: Some(Group::Disabled), ..Observation::default() };
+    for (said, why) in [
+        (no_plan, Unknown::NoPlan.into()),
+        (denied, Unknown::Denied.into()),
+        (unsent, Unknown::NoSocket.into()),
+        (disabled, Skipped::Disabled.into()),
+    ] {
+        let all =
+            NODES.iter().fold(three(), |facts, node| facts.says(node, Vantage::Pod, said.clone()));
+        assert_eq!(answer(&pod_reachability::CHECK, &all).result, Err(why), "{why}");
+        let one = three().mesh(PODS, &NODES, well).says("n3", Vantage::Pod, said);
+        let among = answer(&pod_reachability::CHECK, &one);
+        assert_eq!((among.result, among.gaps), (Ok(()), vec![("agents", why)]), "{why}");
+    }
 }
 
 #[test]

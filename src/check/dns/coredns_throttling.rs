@@ -4,10 +4,15 @@
 //! late while its average use looks low. Throttling alone is common and harmless: it is a
 //! problem only with late or failing queries beside it.
 //!
-//! Left out: pods without a limit, which cannot be throttled; a pod that was busy in fewer than
-//! 100 periods, because its ratio says nothing.
+//! A pod is judged by its containers: it has no quota of its own where one of them has none, and
+//! the sum of all else. Where the limit is the pod's, its own group says it.
+//!
+//! Left out: containers without a limit, which cannot be throttled; one that was busy in fewer than
+//! 100 periods, because its ratio says nothing. One that runs and whose group is not found, or
+//! which never uses any CPU time, is unknown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::pods::Pods;
 use super::queries::{fails, is_slow, is_there, queries};
@@ -36,7 +41,7 @@ pub static CHECK: Check = Check {
 
 static RATIO: Family<3> = Family::gauge(
     "netvitals_coredns_cpu_throttled_ratio",
-    "Share of the periods in which a DNS pod was throttled; 0 without a limit, absent below 100.",
+    "Share of the periods in which the worst container of a DNS pod was throttled; absent below 100.",
     ["namespace", "pod", "node"],
 );
 
@@ -53,7 +58,7 @@ pub static STARVED: Code = Code::problem("coredns_throttling.starved", &[Pod::KI
 pub static THROTTLED: Code = Code::info("coredns_throttling.throttled", &[Pod::KIND])
     .after(60)
     .explain(
-        "A DNS pod is throttled in more than a quarter of all periods; queries do not suffer yet.",
+        "A DNS pod is throttled in more than a quarter of all periods; queries do not suffer from it.",
     )
     .independent()
     .remedies(REMEDIES);
@@ -61,16 +66,15 @@ pub static THROTTLED: Code = Code::info("coredns_throttling.throttled", &[Pod::K
 const REMEDIES: &[Remedy] = &[
     Remedy::inspect("kubectl -n {namespace} describe pod {name}"),
     Remedy::inspect("kubectl -n {namespace} top pod {name} --containers"),
-    // By name, and no error where the limit comes from elsewhere. `--limits=cpu=0` would set a
-    // limit of 0.
+    // No error where the limit comes from elsewhere. `--limits=cpu=0` would set a limit of 0.
     Remedy::fix(
         concat!(
             "kubectl -n {namespace} patch {owner} -p ",
-            r#"'{"spec":{"template":{"spec":{"containers":[{"name":"coredns","#,
+            r#"'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","#,
             r#""resources":{"limits":{"cpu":null}}}]}}}}'"#,
         ),
-        "replicas restart one after the other, without a CPU limit of the container coredns; \
-         undone by kubectl rollout undo, and what installed them may set it again",
+        "replicas restart one after the other, without a CPU limit of that container; undone by \
+         kubectl rollout undo, and what installed them may set it again",
     ),
     Remedy::verify(
         "kubectl -n {namespace} get pods -l {selector} -o \
@@ -81,55 +85,132 @@ const REMEDIES: &[Remedy] = &[
 /// Fewer periods than this say nothing.
 const ENOUGH: u64 = 100;
 
+/// A container that answers DNS is at work all the time: after so long without any CPU time it is
+/// another group that was read.
+const AWAKE: Duration = Duration::from_secs(60);
+
+/// One pod, with the groups that were read of it.
+#[derive(Default)]
+struct Groups<'a>(Vec<&'a Cpu>);
+
+impl<'a> Groups<'a> {
+    fn containers(&self) -> impl Iterator<Item = &'a Cpu> {
+        self.0.iter().copied().filter(|it| !it.container.is_empty())
+    }
+
+    /// Whether the limit of some container that runs cannot be seen.
+    fn is_blind(&self) -> bool {
+        // One with a limit counts a period whenever it runs.
+        let idle = |it: &Cpu| it.used.is_zero() || (it.limited && it.periods == 0);
+        let asleep = |it: &Cpu| it.length >= AWAKE && idle(it);
+        let is_blind = |it: &Cpu| it.missing || (it.dns && asleep(it));
+        let mut containers = self.containers().peekable();
+        containers.peek().is_none() || containers.any(is_blind) || self.containers().all(asleep)
+    }
+
+    /// Returns the group that is throttled most, and whether it may be the one that answers DNS:
+    /// that one comes first where it is throttled too much itself.
+    fn worst(&self) -> Option<(f64, &'a Cpu)> {
+        let ratio = |it: &'a Cpu| Some((ratio(it)?, it));
+        let whole = || self.0.iter().copied().filter(|it| it.container.is_empty());
+        // Where both are throttled alike it is the container's limit.
+        let ratios = || self.containers().chain(whole()).filter_map(ratio);
+        let own = ratios().filter(|(ratio, it)| answers(it) && *ratio > MUCH);
+        let worse = |one: (f64, &'a Cpu), other: (f64, &'a Cpu)| {
+            if other.0 > one.0 { other } else { one }
+        };
+        own.reduce(worse).or_else(|| ratios().reduce(worse))
+    }
+}
+
+/// Whether what holds a group back holds back answers: the whole pod's limit does.
+fn answers(it: &Cpu) -> bool {
+    it.dns || it.container.is_empty()
+}
+
+/// Returns the share of the periods in which a group was throttled, where they say something.
+fn ratio(it: &Cpu) -> Option<f64> {
+    match it {
+        Cpu { missing: true, .. } => None,
+        Cpu { limited: false, .. } => Some(0.0),
+        Cpu { periods, .. } if *periods < ENOUGH => None,
+        Cpu { throttled, periods, .. } => Some(*throttled as f64 / *periods as f64),
+    }
+}
+
+/// A share of throttled periods that is borne.
+const MUCH: f64 = 0.25;
+
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let pods = pods(cluster, out)?;
+    let read = pods(cluster, out)?;
     let symptom = symptom(cluster);
     let dns = Pods::of(cluster, &cluster.settings().dns_service);
-    let limited = pods.iter().filter(|(_, it)| it.limited).count();
-    let judged = pods.iter().filter(|(_, it)| it.limited && it.periods >= ENOUGH);
-    let worst = judged
-        .map(|(_, it)| (it.throttled, it.periods))
-        .max_by(|one, other| (one.0 * other.1).cmp(&(other.0 * one.1)));
-    for (node, it) in pods {
-        let ratio = match it {
-            Cpu { limited: false, .. } => 0.0,
-            Cpu { periods, .. } if *periods < ENOUGH => continue,
-            Cpu { throttled, periods, .. } => *throttled as f64 / *periods as f64,
-        };
-        out.sample(&RATIO, [&it.pod.namespace, &it.pod.name, node], ratio);
-        if ratio <= 0.25 {
-            continue;
+    let blind = Unknown::Unreadable("the CPU time of a container");
+    let (mut judged, mut limited, mut most) = (0, 0, None);
+    for ((node, pod), groups) in &read {
+        let worst = groups.worst();
+        let throttled = worst.filter(|(ratio, _)| *ratio > MUCH);
+        if groups.is_blind() {
+            out.gap("containers", blind);
+            if throttled.is_none() {
+                continue;
+            }
         }
+        judged += 1;
+        limited += usize::from(groups.0.iter().any(|it| it.limited));
+        let Some((ratio, it)) = worst else { continue };
+        out.sample(&RATIO, [&pod.namespace, &pod.name, node], ratio);
+        if it.limited && most.is_none_or(|(most, _)| ratio > most) {
+            most = Some((ratio, it));
+        }
+        let Some((_, it)) = throttled else { continue };
         let (code, beside) = match &symptom {
-            Some(symptom) => (&STARVED, &**symptom),
+            Some(symptom) if answers(it) => (&STARVED, &**symptom),
+            Some(_) => (&THROTTLED, "it is not the one that answers DNS"),
             None => (&THROTTLED, "queries do not suffer yet"),
         };
+        let what = match &*it.container {
+            "" => "it".to_owned(),
+            container => format!("its container {container}"),
+        };
         let message = format!(
-            "throttled in {} of {} periods, and {beside}: look at its CPU limit",
+            "{what} is throttled in {} of {} periods, and {beside}: look at its CPU limit",
             it.throttled, it.periods
         );
-        out.finding(dns.name(Finding::of::<Pod>(code, it.pod.clone(), message).on(node)));
+        let finding = Finding::of::<Pod>(code, (*pod).clone(), message).on(node);
+        let container = has_container(cluster, it).then_some(&it.container);
+        out.finding(dns.name(finding.with("container", container)));
     }
-    let most = worst.map_or_else(String::new, |(throttled, periods)| {
-        format!(", the worst throttled in {} of its periods", share(throttled, periods))
+    if judged == 0 {
+        return Err(blind.into());
+    }
+    let most = most.map_or_else(String::new, |(_, it): (f64, &Cpu)| {
+        format!(", the worst throttled in {} of its periods", share(it.throttled, it.periods))
     });
     out.statement(format!("{} with a CPU limit{most}", some(limited, "DNS pod")));
     Ok(())
 }
 
-/// Returns the pods that agents on the nodes read, each with its node.
-fn pods<'a>(
-    cluster: &'a Cluster,
-    out: &mut Output,
-) -> Result<Vec<(&'a Name, &'a Cpu)>, Unanswered> {
+/// Whether the API knows the container: a command is no place for words that only an agent has.
+fn has_container(cluster: &Cluster, it: &Cpu) -> bool {
+    let pod = cluster.last_known::<Pod>().and_then(|pods| pods.get(&it.pod));
+    pod.is_some_and(|pod| pod.containers.iter().any(|known| known.name == it.container))
+}
+
+/// The pods that agents on the nodes read, by node.
+type Read<'a> = BTreeMap<(&'a Name, &'a Key), Groups<'a>>;
+
+/// Returns the pods that agents on the nodes read.
+fn pods<'a>(cluster: &'a Cluster, out: &mut Output) -> Result<Read<'a>, Unanswered> {
     let agents = Agents::of(cluster);
-    let cpu = |said: &'a Observation| {
-        said.cpu.as_deref().ok_or(Unknown::Unreadable("the CPU time of the DNS pods"))
-    };
     let gap = &mut |why| out.gap("nodes", why);
-    let read = agents.believed(Vantage::Host, cpu, |_| false, gap)?.words.into_iter();
-    let pods: Vec<(&Name, &Cpu)> =
-        read.flat_map(|(node, cpu)| cpu.iter().map(move |it| (node, it))).collect();
+    let read = agents.believed(Vantage::Host, Observation::cpu, |_| false, gap)?.words;
+    let mut pods = Read::new();
+    for (node, cpu) in read {
+        for it in cpu {
+            pods.entry((node, &it.pod)).or_default().0.push(it);
+        }
+    }
     // Replicas that are asked and whose node says nothing of them; one without agents never will,
     // and one that is young is not listened to yet.
     let nodes = cluster.last_known::<Node>();
@@ -140,7 +221,7 @@ fn pods<'a>(
     let speaking = Vantage::ALL.into_iter().flat_map(|vantage| agents.speaking(vantage));
     let asked = speaking.flat_map(|(_, observation)| replicas(observation));
     let asked = asked.filter(hosts).map(|it| &it.pod);
-    let read: BTreeSet<&Key> = pods.iter().map(|(_, it)| &it.pod).collect();
+    let read: BTreeSet<&Key> = pods.keys().map(|(_, pod)| *pod).collect();
     let mut unread = asked.filter(|pod| !read.contains(pod)).peekable();
     match (unread.peek(), pods.is_empty()) {
         (Some(_), true) => Err(Unknown::Stale("agents").into()),
@@ -158,7 +239,7 @@ fn pods<'a>(
 
 /// Returns the replicas that an agent asks directly.
 fn replicas(observation: &Observation) -> impl Iterator<Item = &Replica> {
-    let rows = observation.dns.iter().flat_map(|dns| &dns.rows);
+    let rows = observation.dns().into_iter().flat_map(|dns| &dns.rows);
     rows.filter_map(|row| row.replica.as_ref())
 }
 
@@ -195,16 +276,38 @@ mod tests {
     use crate::cluster::Settings;
     use crate::fixtures::says::{asks, replica_row, row, window};
     use crate::fixtures::{Answer, answer, cluster};
+    use crate::model::{Group, Unreadable};
 
     const DNS: &str = "kube-system/kube-dns";
 
     fn cpu(pod: &str, periods: u64, throttled: u64) -> Cpu {
-        let pod = Key::new("kube-system", pod);
-        Cpu { pod, periods, throttled, limited: true, ..Cpu::default() }
+        Cpu {
+            pod: Key::new("kube-system", pod),
+            container: "coredns".into(),
+            dns: true,
+            length: Duration::from_secs(120),
+            used: Duration::from_secs(1),
+            periods,
+            throttled,
+            limited: true,
+            ..Cpu::default()
+        }
+    }
+
+    /// The whole pod, without a limit of its own.
+    fn whole(pod: &str) -> Cpu {
+        Cpu { container: "".into(), dns: false, limited: false, ..cpu(pod, 0, 0) }
+    }
+
+    fn beside(pod: &str, periods: u64, throttled: u64) -> Cpu {
+        Cpu { container: "sidecar".into(), dns: false, ..cpu(pod, periods, throttled) }
     }
 
     fn reads(pods: impl IntoIterator<Item = Cpu>) -> Observation {
-        Observation { cpu: Some(pods.into_iter().collect()), ..Observation::default() }
+        Observation {
+            cpu: Some(pods.into_iter().collect::<Vec<_>>().into()),
+            ..Observation::default()
+        }
     }
 
     fn ask(facts: &Cluster) -> Answer {
@@ -225,8 +328,9 @@ mod tests {
         let fine = ask(&throttled().hears("a", asks([row(DnsPath::Resolver, 60, 6)])));
         assert_eq!(
             fine.findings,
-            ["coredns_throttling.throttled Pod kube-system/dns-1: throttled in 251 of 1000 \
-              periods, and queries do not suffer yet: look at its CPU limit"]
+            ["coredns_throttling.throttled Pod kube-system/dns-1: its container coredns is \
+              throttled in 251 of 1000 periods, and queries do not suffer yet: look at its CPU \
+              limit"]
         );
         assert_eq!(
             fine.samples,
@@ -260,12 +364,106 @@ mod tests {
     }
 
     #[test]
+    fn a_container_is_judged_whatever_its_pod_and_the_others_are_like() {
+        let slow = || slow(DnsQuery::Cluster);
+        let unlimited = Cpu { limited: false, ..beside("dns-1", 0, 0) };
+        let asleep = Cpu { used: Duration::ZERO, limited: true, ..whole("dns-1") };
+        for (groups, found, ratio) in [
+            // A sidecar without a limit takes the pod's quota away.
+            (
+                vec![whole("dns-1"), cpu("dns-1", 9000, 8100), unlimited.clone()],
+                "starved Pod kube-system/dns-1: its container coredns is throttled in 8100 of 9000",
+                "0.9",
+            ),
+            // The container is outside of its pod's group, which stays empty.
+            (
+                vec![asleep, cpu("dns-1", 9000, 8100)],
+                "starved Pod kube-system/dns-1: its container coredns is throttled in 8100 of 9000",
+                "0.9",
+            ),
+            // The limit is the whole pod's.
+            (
+                vec![
+                    Cpu { limited: true, periods: 100, throttled: 30, ..whole("dns-1") },
+                    Cpu { limited: false, ..cpu("dns-1", 0, 0) },
+                ],
+                "starved Pod kube-system/dns-1: it is throttled in 30 of 100",
+                "0.3",
+            ),
+            // Two are throttled: the one that answers DNS is named.
+            (
+                vec![cpu("dns-1", 1000, 300), beside("dns-1", 1000, 900)],
+                "starved Pod kube-system/dns-1: its container coredns is throttled in 300 of 1000",
+                "0.3",
+            ),
+            // One beside it is throttled, which does not make answers late.
+            (
+                vec![cpu("dns-1", 1000, 0), beside("dns-1", 1000, 900)],
+                "throttled Pod kube-system/dns-1: its container sidecar is throttled in 900 of \
+                 1000 periods, and it is not the one that answers DNS",
+                "0.9",
+            ),
+        ] {
+            let answer = ask(&cluster().hears_host("a", reads(groups)).hears("a", slow()));
+            assert_eq!(answer.result, Ok(()), "{found}");
+            let expected = format!("coredns_throttling.{found}");
+            assert!(answer.findings[0].starts_with(&expected), "{:?}", answer.findings);
+            assert!(answer.samples[0].ends_with(ratio), "{:?}", answer.samples);
+            assert_eq!(answer.gaps, []);
+        }
+    }
+
+    #[test]
+    fn a_container_that_cannot_be_seen_is_no_health() {
+        let why = Unknown::Unreadable("the CPU time of a container").into();
+        let missing = Cpu { missing: true, limited: false, ..cpu("dns-1", 0, 0) };
+        let asleep = Cpu { used: Duration::ZERO, ..cpu("dns-1", 0, 0) };
+        for (groups, what) in [
+            (vec![whole("dns-1"), missing.clone()], "its group is not found"),
+            (vec![whole("dns-1"), asleep], "it uses no CPU time"),
+            (vec![whole("dns-1"), cpu("dns-1", 0, 0)], "it has a limit and never runs"),
+            (vec![whole("dns-1")], "its containers are not known"),
+            (vec![cpu("dns-1", 9, 0), Cpu { missing: true, ..beside("dns-1", 0, 0) }], "a sidecar"),
+        ] {
+            let blind = || cluster().hears_host("a", reads(groups.clone()));
+            let alone = ask(&blind());
+            assert_eq!((alone.result, alone.findings.len()), (Err(why), 0), "{what}");
+            let well = reads([whole("dns-2"), cpu("dns-2", 1000, 0)]);
+            let answer = ask(&blind().hears_host("b", well));
+            assert_eq!((answer.result, answer.gaps), (Ok(()), vec![("containers", why)]), "{what}");
+            assert_eq!(answer.samples.len(), 1, "{what}: {:?}", answer.samples);
+        }
+        // What is seen of it counts all the same.
+        let groups = [missing, beside("dns-1", 1000, 900)];
+        let answer = ask(&cluster().hears_host("a", reads(groups)));
+        assert_eq!((answer.findings.len(), answer.gaps.len()), (1, 1));
+        // Just begun.
+        let young =
+            Cpu { length: Duration::from_secs(59), used: Duration::ZERO, ..cpu("dns-1", 0, 0) };
+        assert_eq!(ask(&cluster().hears_host("a", reads([young]))).result, Ok(()));
+        // A sidecar that sleeps is one.
+        let sleeps = Cpu { used: Duration::ZERO, ..beside("dns-1", 0, 0) };
+        let awake = reads([cpu("dns-1", 1000, 0), sleeps]);
+        assert_eq!(ask(&cluster().hears_host("a", awake)).gaps, []);
+    }
+
+    #[test]
     fn a_node_that_cannot_be_read_is_a_gap_and_when_all_cannot_it_is_unknown() {
-        let why = Unknown::Unreadable("the CPU time of the DNS pods").into();
-        let blind = || cluster().hears_host("b", Observation::default());
-        assert_eq!(ask(&blind()).result, Err(why));
-        let answer = ask(&blind().hears_host("a", reads([cpu("dns-1", 1000, 0)])));
-        assert_eq!(answer.gaps, [("nodes", why)]);
+        for (group, why) in [
+            (None, Unknown::AgentTooOld.into()),
+            (Some(Group::Disabled), Skipped::Disabled.into()),
+            (Some(Group::Unreadable(Unreadable::NoPlan)), Unknown::NoPlan.into()),
+            (
+                Some(Group::Unreadable(Unreadable::NoCgroups)),
+                Unknown::Unreadable("the CPU time of the DNS pods").into(),
+            ),
+        ] {
+            let said = || Observation { cpu: group.clone(), ..Observation::default() };
+            let blind = || cluster().hears_host("b", said());
+            assert_eq!(ask(&blind()).result, Err(why));
+            let answer = ask(&blind().hears_host("a", reads([cpu("dns-1", 1000, 0)])));
+            assert_eq!(answer.gaps, [("nodes", why)]);
+        }
     }
 
     #[test]

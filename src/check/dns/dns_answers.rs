@@ -4,7 +4,13 @@
 //! Services resolve, new ones do not exist. So every replica is asked for the newest Services,
 //! whose addresses agents know from their plan, and a ratio of success cannot show it.
 //!
-//! Left out: agents whose plan is old, because a Service that they ask for may be gone.
+//! A server may hide Services by design: CoreDNS has `ignore empty_service`, `namespaces` and
+//! `labels` for it, and plugins that answer in the place of a Service. So the API alone proves
+//! nothing: wrong is a replica that says otherwise than others, which answer as the API says, and
+//! one that once did so itself and goes on with addresses that the API has changed since.
+//!
+//! Left out: agents whose plan is old, and all while the API is silent, because a Service that
+//! agents ask for may be another by now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,8 +23,8 @@ use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    DnsPath, Fact, Failure, Key, Name, Node, Pod, Replica, Service, Skipped, Unanswered, Unknown,
-    Window,
+    DnsPath, EndpointSlice, Fact, Failure, Key, Kind, Name, Node, Pod, Replica, Service,
+    Unanswered, Unknown, Window,
 };
 
 /// Compares answers with what the API says.
@@ -28,7 +34,7 @@ pub static CHECK: Check = Check {
     question: "Do DNS servers answer with the addresses that Services have now?",
     runbook: "NetvitalsDNSAnswersWrong",
     needs: &[],
-    wants: &[Service::KIND],
+    wants: &[EndpointSlice::KIND, Service::KIND],
     families: &[WRONG_ANSWERS.desc()],
     codes: &[&WRONG],
     run,
@@ -48,8 +54,9 @@ pub static WRONG: Code = Code::problem(
 // A Service that is deleted is asked for until the agents' next plan.
 .after(60)
 .explain(
-    "A DNS server answers with other addresses than the Service has, or says that the name \
-         does not exist: mostly a CoreDNS that lost the API and answers from memory.",
+    "A DNS server answers with addresses that the Service does not have any more, or says that \
+         there is no such name while others know it: mostly a CoreDNS that lost the API and \
+         answers from memory.",
 )
 .felt_as(&[Symptom::AgentsAsk])
 .remedies(&[
@@ -63,40 +70,77 @@ pub static WRONG: Code = Code::problem(
     Remedy::verify("kubectl -n {dns_namespace} get pods -l {selector} -o wide"),
 ]);
 
-/// An agent whose plan is older may ask for Services that are gone.
-const PLAN_OLD: Duration = Duration::from_secs(120);
+/// An agent whose plan is older may ask for Services that are gone. Less than the grace: what it
+/// cannot know yet must not last.
+const PLAN_OLD: Duration = Duration::from_secs(45);
 
-/// What agents know of the answers, by Service and replica.
-type Answered<'a> = BTreeMap<&'a Key, BTreeMap<&'a Replica, Observers>>;
+/// What agents know of one replica and one Service.
+#[derive(Default)]
+struct Answered {
+    /// The agents that are answered, and those that are answered wrongly.
+    observers: Observers,
+    /// Those that are told that there is no such name.
+    absent: usize,
+    /// Whether it ever answered rightly.
+    known: bool,
+}
+
+impl Answered {
+    fn is_wrong(&self) -> bool {
+        self.observers.failing * 2 > self.observers.all
+    }
+
+    /// Whether it goes on with addresses that were the Service's once.
+    fn is_stale(&self) -> bool {
+        self.is_wrong() && self.known && self.absent * 2 < self.observers.failing
+    }
+}
+
+/// By Service and replica.
+type ByService<'a> = BTreeMap<&'a Key, BTreeMap<&'a Replica, Answered>>;
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let said = queries(cluster, out)?;
-    let mut answered = Answered::new();
+    let mut why = Unknown::NoResolver;
+    let mut answers = ByService::new();
     for it in &said {
-        if it.plan_age.is_some_and(|age| age > PLAN_OLD) {
-            if !it.dns.answers.is_empty() {
-                out.gap("plans", Unknown::Stale("plan"));
+        match it.plan_age {
+            Err(no) if no == Unknown::NoPlan.into() => {
+                why = Unknown::NoPlan;
+                out.gap("plans", why);
             }
-            continue;
-        }
-        for answers in it.dns.answers.iter().filter(|answers| answers.answered > 0) {
-            let replicas = answered.entry(&answers.service).or_default();
-            replicas.entry(&answers.replica).or_default().add(answers.wrong_now);
+            Ok(age) if age > PLAN_OLD => {
+                if !it.dns.answers.is_empty() {
+                    out.gap("plans", Unknown::Stale("plan"));
+                }
+            }
+            _ => collect(it, &mut answers),
         }
     }
-    let resolvers: Vec<&Queries<'_>> =
-        said.iter().filter(|it| it.headline().attempts > 0).collect();
-    if answered.is_empty() && resolvers.is_empty() {
-        return Err(Skipped::NotConfigured.into());
+    let asked = !answers.is_empty();
+    // What the API changed while it was not heard, replicas may well know.
+    if let Some(silent) = silent(cluster).filter(|_| asked) {
+        out.gap("services", silent);
+        answers.clear();
+    }
+    let mut resolvers = Vec::new();
+    for it in &said {
+        match it.unasked() {
+            None => resolvers.push(it),
+            Some(Unknown::TooFewSamples) => why = why.max(Unknown::TooFewSamples),
+            Some(unasked) => out.gap("resolvers", unasked),
+        }
+    }
+    if !asked && resolvers.is_empty() {
+        return Err(why.into());
     }
     if let Err(why) = is_there(cluster) {
         out.gap("replicas", why);
     }
     let service = service(cluster, &said);
     let dns = Pods::of(cluster, &service);
-    let replicas: BTreeSet<&Replica> =
-        answered.values().flat_map(BTreeMap::keys).copied().collect();
-    let (all, wrong) = judge_replicas(&answered, &dns, out);
+    let replicas: BTreeSet<&Replica> = answers.values().flat_map(BTreeMap::keys).copied().collect();
+    let (all, wrong) = judge_replicas(&answers, &dns, out);
     let misled = judge_resolvers(&resolvers, service, &dns, out);
     out.statement(format!(
         "{} of {} right at {}, {} of {} right",
@@ -109,24 +153,46 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     Ok(())
 }
 
-/// Judges what each replica says of each Service; returns how many answers there are, and how many
-/// of them are wrong.
-fn judge_replicas(answered: &Answered<'_>, dns: &Pods, out: &mut Output) -> (usize, usize) {
+fn collect<'a>(said: &Queries<'a>, answers: &mut ByService<'a>) {
+    for row in said.dns.answers.iter().filter(|row| row.answered > 0) {
+        let replicas = answers.entry(&row.service).or_default();
+        let answered = replicas.entry(&row.replica).or_default();
+        answered.observers.add(row.wrong_now);
+        answered.absent += usize::from(row.absent_now);
+        answered.known |= row.known;
+    }
+}
+
+/// Returns which of the kinds that expectations are made of the API is silent about.
+fn silent(cluster: &Cluster) -> Option<Unanswered> {
+    let silent = |kind: &'static Kind| {
+        let is_followed = cluster.has_answered(kind);
+        (is_followed && !cluster.freshness(kind).up).then(|| Unknown::Stale(kind.name).into())
+    };
+    [Service::KIND, EndpointSlice::KIND].into_iter().find_map(silent)
+}
+
+/// Judges what each replica says of each Service; returns how many answers prove something, and how
+/// many of them are wrong.
+fn judge_replicas(answers: &ByService<'_>, dns: &Pods, out: &mut Output) -> (usize, usize) {
     let (mut all, mut amiss) = (0, 0);
     let mut on_node: BTreeMap<&Name, usize> = BTreeMap::new();
     let mut by_replica: BTreeMap<&Replica, Vec<&Key>> = BTreeMap::new();
-    for (service, replicas) in answered {
-        let wrong = |observers: &Observers| observers.failing * 2 > observers.all;
+    for (service, replicas) in answers {
+        let differs = replicas.values().any(|it| !it.is_wrong());
+        let is_wrong = |it: &Answered| if differs { it.is_wrong() } else { it.is_stale() };
         let wrong: BTreeSet<&Replica> =
-            replicas.iter().filter(|(_, it)| wrong(it)).map(|(replica, _)| *replica).collect();
-        (all, amiss) = (all + replicas.len(), amiss + wrong.len());
+            replicas.iter().filter(|(_, it)| is_wrong(it)).map(|(replica, _)| *replica).collect();
+        // Where all hide a name, or answer in its place, that is none of the answers.
+        let hidden = replicas.values().filter(|it| it.is_wrong() && !is_wrong(it)).count();
+        (all, amiss) = (all + replicas.len() - hidden, amiss + wrong.len());
         for replica in replicas.keys() {
             *on_node.entry(&replica.node).or_default() += usize::from(wrong.contains(replica));
         }
         if replicas.len() > 1 && wrong.len() == replicas.len() {
             let message = format!(
-                "all {} replicas answer with other addresses than the Service has: look at \
-                 whether they reach the API, and at the Corefile",
+                "all {} replicas answer with addresses that it had before: look at whether they \
+                 reach the API",
                 wrong.len()
             );
             out.finding(dns.name(Finding::of::<Service>(&WRONG, (*service).clone(), message)));
@@ -139,8 +205,8 @@ fn judge_replicas(answered: &Answered<'_>, dns: &Pods, out: &mut Output) -> (usi
     }
     for (replica, services) in by_replica {
         let message = format!(
-            "answers wrongly for {} of the Services that it is asked for, first {}, while others \
-             do not: look at whether it reaches the API",
+            "answers wrongly for {} of the Services that it is asked for, first {}: look at whether \
+             it reaches the API",
             services.len(),
             services[0]
         );
@@ -198,8 +264,8 @@ fn judge_resolvers(said: &[&Queries<'_>], service: Key, dns: &Pods, out: &mut Ou
 mod tests {
     use super::*;
     use crate::fixtures::says::{asks, replica, row};
-    use crate::fixtures::{Answer, answer, cluster};
-    use crate::model::{Answers, Captured, Observation};
+    use crate::fixtures::{Answer, answer, at, cluster};
+    use crate::model::{Answers, Captured, Group, Observation, Unreadable};
 
     /// Each is a replica, a Service, and whether the newest answer was wrong.
     fn hears(answers: &[(&str, &str, bool)]) -> Observation {
@@ -209,10 +275,32 @@ mod tests {
             answered: 10,
             wrong: 10 * u64::from(*wrong_now),
             wrong_now: *wrong_now,
+            absent_now: false,
+            known: true,
         });
+        says(answers.collect())
+    }
+
+    fn says(answers: Vec<Answers>) -> Observation {
         let mut observation = asks([row(DnsPath::Resolver, 30, 0)]);
-        observation.dns.as_mut().unwrap().answers = answers.collect();
+        if let Some(Group::Read(dns)) = &mut observation.dns {
+            dns.answers = answers;
+        }
         observation
+    }
+
+    /// Each is a replica, whether it says that there is no such name, and whether it ever knew it.
+    fn all_wrong(answers: &[(&str, bool, bool)]) -> Observation {
+        let answers = answers.iter().map(|(pod, absent_now, known)| Answers {
+            replica: replica(pod),
+            service: Key::new("shop", "cart"),
+            answered: 10,
+            wrong: 10,
+            wrong_now: true,
+            absent_now: *absent_now,
+            known: *known,
+        });
+        says(answers.collect())
     }
 
     fn ask(observations: &[Observation]) -> Answer {
@@ -234,8 +322,7 @@ mod tests {
         assert_eq!(
             answer.findings,
             ["dns_answers.wrong Pod kube-system/dns-1: answers wrongly for 1 of the Services \
-              that it is asked for, first shop/new, while others do not: look at whether it \
-              reaches the API"]
+              that it is asked for, first shop/new: look at whether it reaches the API"]
         );
         assert_eq!(
             answer.samples,
@@ -254,8 +341,8 @@ mod tests {
         let all = hears(&[("a/dns-1", "new", true), ("b/dns-2", "new", true)]);
         assert_eq!(
             ask(&[all]).findings,
-            ["dns_answers.wrong Service shop/new: all 2 replicas answer with other addresses \
-              than the Service has: look at whether they reach the API, and at the Corefile"]
+            ["dns_answers.wrong Service shop/new: all 2 replicas answer with addresses that it \
+              had before: look at whether they reach the API"]
         );
     }
 
@@ -263,6 +350,45 @@ mod tests {
     fn the_only_replica_is_named_itself() {
         let found = ask(&[hears(&[("a/dns-1", "new", true)])]).findings;
         assert!(found[0].starts_with("dns_answers.wrong Pod kube-system/dns-1"), "{found:?}");
+    }
+
+    #[test]
+    fn a_name_that_servers_hide_by_design_proves_nothing() {
+        let hidden = |answers: &[(&str, bool, bool)]| {
+            let answer = ask(&[all_wrong(answers), all_wrong(answers)]);
+            assert!(answer.result.is_ok());
+            assert!(answer.samples.iter().all(|it| it.ends_with(" 0")), "{:?}", answer.samples);
+            answer.findings
+        };
+        // `namespaces` and `labels`: no replica ever knew it. `ignore empty_service`: all did,
+        // until the Service was scaled to zero. A `template` or `hosts`: other addresses, always.
+        for (absent, known) in [(true, false), (true, true), (false, false)] {
+            let answers = [("a/dns-1", absent, known), ("b/dns-2", absent, known)];
+            assert_eq!(hidden(&answers), [""; 0], "absent: {absent}, known: {known}");
+            assert_eq!(hidden(&answers[..1]), [""; 0], "absent: {absent}, known: {known}");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_goes_on_with_what_it_knew_is_named_beside_one_that_hides_the_name() {
+        let said = all_wrong(&[("a/dns-1", false, true), ("b/dns-2", true, false)]);
+        let found = ask(&[said]).findings;
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("dns_answers.wrong Pod kube-system/dns-1"), "{found:?}");
+    }
+
+    #[test]
+    fn while_the_api_is_silent_its_services_are_not_compared() {
+        let facts = |seconds| {
+            let mut facts = cluster().service("kube-system/kube-dns");
+            facts.tick(at(seconds));
+            let said = hears(&[("a/dns-1", "new", true), ("b/dns-2", "new", false)]);
+            answer(&CHECK, &facts.hears("a", said))
+        };
+        assert_eq!(facts(44).findings.len(), 1);
+        let silent = facts(46);
+        assert_eq!(silent.findings, [""; 0]);
+        assert_eq!(silent.gaps, [("services", Unknown::Stale("Service").into())]);
     }
 
     #[test]
@@ -295,11 +421,12 @@ mod tests {
     #[test]
     fn answers_by_an_old_plan_are_a_gap() {
         let old = |age| Observation {
-            plan_age: Some(Duration::from_secs(age)),
+            plan_age: Some(Duration::from_secs(age).into()),
             ..hears(&[("a/dns-1", "gone", true)])
         };
-        assert_eq!(ask(&[old(120)]).findings.len(), 1);
-        let answer = ask(&[old(121)]);
+        let beside = hears(&[("b/dns-2", "gone", false)]);
+        assert_eq!(ask(&[old(45), beside.clone()]).findings.len(), 1);
+        let answer = ask(&[old(46), beside]);
         assert_eq!(answer.findings, [""; 0]);
         assert_eq!(answer.gaps, [("plans", Unknown::Stale("plan").into())]);
     }
@@ -312,6 +439,13 @@ mod tests {
         };
         assert_eq!(ask(&[captured]).result, Err(Unknown::Captured.into()));
         assert_eq!(ask(&[]).result, Err(Unknown::Stale("agents").into()));
-        assert_eq!(ask(&[asks([])]).result, Err(Skipped::NotConfigured.into()));
+        assert_eq!(ask(&[asks([])]).result, Err(Unknown::NoResolver.into()));
+        let without =
+            Observation { plan_age: Some(Group::Unreadable(Unreadable::NoPlan)), ..asks([]) };
+        assert_eq!(ask(std::slice::from_ref(&without)).result, Err(Unknown::NoPlan.into()));
+        let one = ask(&[without, hears(&[("a/dns-1", "old", false)])]);
+        assert_eq!(one.result, Ok(()));
+        let reasons = [("plans", Unknown::NoPlan), ("resolvers", Unknown::NoResolver)];
+        assert_eq!(one.gaps, reasons.map(|(part, why)| (part, why.into())));
     }
 }

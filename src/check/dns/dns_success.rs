@@ -19,8 +19,8 @@ use crate::check::{Check, Code, Finding, Layer, Output, Remedy, Symptom};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    DnsPath, DnsQuery, Fact, Failure, Name, Node, Pod, Protocol, Service, Skipped, Unanswered,
-    Unknown, Window,
+    DnsPath, DnsQuery, Fact, Failure, Name, Node, Pod, Protocol, Service, Unanswered, Unknown,
+    Window,
 };
 
 /// Judges the queries of all agents on the pod network.
@@ -136,8 +136,17 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     ratios(&said, out);
     let mut by_node: BTreeMap<&Name, Window> = BTreeMap::new();
     let mut total = Window::default();
+    let mut unasked = None;
     for it in &said {
         let headline = it.headline();
+        // One that has just begun is no gap: what it will say is soon there.
+        if let Some(why) = it.unasked() {
+            unasked = unasked.max(Some(why));
+            if why != Unknown::TooFewSamples {
+                out.gap("resolvers", why);
+            }
+            continue;
+        }
         if headline.attempts >= ENOUGH
             && let Some(failed) = headline.failed()
         {
@@ -151,7 +160,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     }
     replicas::judge(cluster, &said, out);
     match total.attempts {
-        0 => return Err(Skipped::NotConfigured.into()),
+        0 => return Err(unasked.unwrap_or(Unknown::TooFewSamples).into()),
         attempts if attempts < ENOUGH => return Err(Unknown::TooFewSamples.into()),
         _ => {}
     }

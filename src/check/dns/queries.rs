@@ -20,7 +20,7 @@ pub(super) struct Queries<'a> {
     /// What came of them.
     pub(super) dns: &'a Dns,
     /// How old the plan is by which it asks.
-    pub(super) plan_age: Option<Duration>,
+    pub(super) plan_age: Result<Duration, Unanswered>,
 }
 
 /// Returns the queries of every agent that can be believed; the others leave a gap.
@@ -32,10 +32,7 @@ pub(super) fn queries<'a>(
     cluster: &'a Cluster,
     out: &mut Output,
 ) -> Result<Vec<Queries<'a>>, Unanswered> {
-    let group = |said: &'a Observation| {
-        let dns = said.dns.as_ref().ok_or(Unknown::AgentTooOld)?;
-        Ok((dns, said.plan_age))
-    };
+    let group = |said: &'a Observation| Ok((said.dns()?, said.plan_age()));
     let gap = &mut |why| out.gap("agents", why);
     let agents = Agents::of(cluster);
     let believed = agents.believed(Vantage::Pod, group, |by| by.dns, gap)?.words.into_iter();
@@ -52,11 +49,26 @@ impl Queries<'_> {
 
     /// Returns what a workload would feel.
     pub(super) fn headline(&self) -> Window {
-        self.sum(|row| {
-            (row.path, row.query, row.protocol)
-                == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp)
-        })
+        self.sum(is_headline)
     }
+
+    /// Returns why its resolver is not asked.
+    pub(super) fn unasked(&self) -> Option<Unknown> {
+        let headline = self.headline();
+        if !self.dns.rows.iter().any(is_headline) {
+            Some(Unknown::NoResolver)
+        } else if headline.attempts > 0 {
+            None
+        } else if headline.is_unsent() {
+            Some(Unknown::NoSocket)
+        } else {
+            Some(Unknown::TooFewSamples)
+        }
+    }
+}
+
+fn is_headline(row: &DnsRow) -> bool {
+    (row.path, row.query, row.protocol) == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp)
 }
 
 /// Returns the DNS Service: as the agents were told, else as this role was.
@@ -65,8 +77,8 @@ pub(super) fn service(cluster: &Cluster, all: &[Queries<'_>]) -> Key {
     told.unwrap_or_else(|| &cluster.settings().dns_service).clone()
 }
 
-/// Looks whether the DNS Service that this role was told of exists; replicas of another are seen
-/// by nobody.
+/// Looks whether the DNS Service that this role was told of exists; no agent asks the replicas of
+/// another.
 pub(super) fn is_there(cluster: &Cluster) -> Result<(), Unknown> {
     let key = &cluster.settings().dns_service;
     match cluster.read::<Service>() {

@@ -23,7 +23,7 @@ use crate::cluster::Cluster;
 use crate::cluster::agents::Agents;
 use crate::family::Family;
 use crate::model::{
-    Failure, Key, Name, Observation, Service, Skipped, Unanswered, Unknown, Vantage, Window,
+    Failure, Key, Name, Observation, Reached, Service, Unanswered, Unknown, Vantage, Window,
 };
 
 /// Judges connections to Services by those to their endpoints.
@@ -54,13 +54,9 @@ static FAILING: Family<3> = Family::gauge(
 /// What agents see of the ports of Services, by node.
 type Sights<'a> = BTreeMap<&'a Name, BTreeMap<Port<'a>, Sight>>;
 
-fn run<'a>(cluster: &'a Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let reach = |said: &'a Observation| said.reach.as_deref().ok_or(Unknown::AgentTooOld);
+fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let gap = &mut |why| out.gap("agents", why);
-    let agents = Agents::of(cluster).believed(Vantage::Pod, reach, |by| by.tcp, gap)?.words;
-    if !agents.iter().any(|(_, rows)| rows.iter().any(sight::is_service)) {
-        return Err(Skipped::NotConfigured.into());
-    }
+    let agents = Agents::of(cluster).believed(Vantage::Pod, rows, |by| by.tcp, gap)?.words;
     let sights: Sights<'_> = agents
         .into_iter()
         .filter(|(_, rows)| !sight::is_cut_off(rows))
@@ -117,6 +113,13 @@ fn run<'a>(cluster: &'a Cluster, out: &mut Output) -> Result<(), Unanswered> {
         some(sights.len(), "node")
     ));
     Ok(())
+}
+
+/// Returns what an agent attempts of Services and other nodes.
+fn rows(said: &Observation) -> Result<&[Reached], Unanswered> {
+    let rows = said.reach()?;
+    let why = said.unasked(rows.iter().filter(|row| sight::is_service(row)));
+    why.map_or(Ok(rows), |why| Err(why.into()))
 }
 
 /// Counts the agents that see `view` of one port, of those that can tell.

@@ -53,9 +53,16 @@ impl Node {
     /// Reads the pod once, and returns its sample.
     fn sample(&self) -> Result<Sample, String> {
         let cgroups = self.cgroups();
-        cgroups.read(&plan(&[UID]), Instant::now())?;
+        cgroups.read(Some(&plan(&[UID])), Instant::now())?;
         let known = cgroups.lock();
-        Ok(known.pods.as_ref().unwrap()[&UID.into()].samples[0].1)
+        Ok(known.groups.as_ref().unwrap()[&(UID.into(), String::new())].samples[0].1)
+    }
+}
+
+fn seen(cgroups: &Cgroups) -> Vec<Cpu> {
+    match cgroups.observe() {
+        Group::Read(read) => read,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -63,6 +70,7 @@ fn plan(uids: &[&str]) -> Vec<PodPlan> {
     let pod = |uid: &&str| PodPlan {
         pod: Key::new("kube-system", format!("coredns-{}", &uid[..2])),
         uid: (*uid).into(),
+        containers: Vec::new(),
     };
     uids.iter().map(pod).collect()
 }
@@ -101,8 +109,8 @@ fn a_pod_from_a_file_of_the_kubelet_is_found_by_its_hash() {
     ] {
         let cgroups = Node::v2().pod(&group);
         let cgroups = cgroups.cgroups();
-        cgroups.read(&plan(&[hash]), Instant::now()).unwrap();
-        assert_eq!(cgroups.observe().unwrap().len(), 1, "{group}");
+        cgroups.read(Some(&plan(&[hash])), Instant::now()).unwrap();
+        assert_eq!(seen(&cgroups).len(), 1, "{group}");
     }
 }
 
@@ -162,15 +170,19 @@ fn what_is_absent_is_said_and_hides_nothing_else() {
     assert!(error(&half).ends_with("root: no cpuacct controller is mounted there"));
     let foreign = Node::v2().file("root/system.slice/cpu.stat", "");
     assert!(error(&foreign).ends_with("root: no kubepods group is there"));
-    assert_eq!(foreign.cgroups().observe(), None);
+    assert_eq!(foreign.cgroups().observe(), Group::Unreadable(Unreadable::NoPlan), "not read yet");
+    let cgroups = foreign.cgroups();
+    cgroups.read(None, Instant::now()).unwrap_err();
+    assert_eq!(cgroups.observe(), Group::Unreadable(Unreadable::NoCgroups));
 
     let other = "1f8fad5b-d9cb-469f-a165-70867728950e";
     let cgroups = Node::v2().pod(&format!("kubepods/pod{other}"));
     let cgroups = (cgroups.cgroups(), cgroups);
-    let absent = cgroups.0.read(&plan(&[UID, other]), Instant::now()).unwrap();
+    let absent = cgroups.0.read(Some(&plan(&[UID, other])), Instant::now()).unwrap();
     let error = "pod kube-system/coredns-0f has no control group with cpu.stat";
     assert_eq!(none(&absent).unwrap_err(), error);
-    assert_eq!(cgroups.0.observe().unwrap().len(), 1);
+    let missing: Vec<bool> = seen(&cgroups.0).iter().map(|it| it.missing).collect();
+    assert_eq!(missing, [true, false]);
     assert_eq!(none(&[]), Ok(()));
 }
 
@@ -179,17 +191,18 @@ fn what_is_not_found_is_searched_for_once_a_minute() {
     let late = "1f8fad5b-d9cb-469f-a165-70867728950e";
     let node = Node::v2().pod(&format!("kubepods/pod{UID}"));
     let (cgroups, start) = (node.cgroups(), Instant::now());
-    let read = |after| cgroups.read(&plan(&[UID, late]), start + after).unwrap().len();
+    let read = |after| cgroups.read(Some(&plan(&[UID, late])), start + after).unwrap().len();
     assert_eq!(read(Duration::ZERO), 1);
     let _node = node.pod(&format!("late/kubepods/pod{late}"));
     assert_eq!(read(SEARCH - INTERVAL), 1, "not yet");
     assert_eq!(read(SEARCH), 0);
-    let samples = cgroups.lock().pods.as_ref().unwrap()[&UID.into()].samples.len();
+    let unit = (UID.into(), String::new());
+    let samples = cgroups.lock().groups.as_ref().unwrap()[&unit].samples.len();
     assert_eq!(samples, 3, "and nothing of the other pod is forgotten");
 
     let empty = Node::v2();
     let cgroups = empty.cgroups();
-    let read = |after| cgroups.read(&plan(&[UID]), start + after).is_ok();
+    let read = |after| cgroups.read(Some(&plan(&[UID])), start + after).is_ok();
     assert!(!read(Duration::ZERO));
     let _node = empty.pod(&format!("kubepods/pod{UID}"));
     assert!(!read(SEARCH - INTERVAL));
@@ -201,17 +214,17 @@ fn what_was_read_last_is_there_while_the_next_is_read() {
     let group = format!("kubepods/pod{UID}");
     let node = Node::v2().pod(&group);
     let cgroups = node.cgroups();
-    cgroups.read(&plan(&[UID]), Instant::now()).unwrap();
+    cgroups.read(Some(&plan(&[UID])), Instant::now()).unwrap();
     let stat = node.folder.path().join("root").join(group).join("cpu.stat");
     fs::remove_file(&stat).unwrap();
     mkfifo(&stat, Mode::S_IRWXU).unwrap();
     let reading = {
         let cgroups = cgroups.clone();
-        std::thread::spawn(move || cgroups.read(&plan(&[UID]), Instant::now()))
+        std::thread::spawn(move || cgroups.read(Some(&plan(&[UID])), Instant::now()))
     };
     // It opens once the other end is read.
     let mut writer = fs::OpenOptions::new().write(true).open(&stat).unwrap();
-    assert_eq!(cgroups.observe().map(|cpu| cpu.len()), Some(1));
+    assert_eq!(seen(&cgroups).len(), 1);
     assert!(write(&[&cgroups.rows()], Format::Text).contains("cpu_periods_total{"));
     writer.write_all(V2.as_bytes()).unwrap();
     drop(writer);
@@ -229,10 +242,10 @@ async fn the_last_two_minutes_are_observed_and_the_kernels_counts_exported() {
     let cgroups = node.cgroups();
     for round in 0..100 {
         node = stat(node, 1000 + 2 * round);
-        cgroups.read(&plan(&[UID]), Instant::now()).unwrap();
+        cgroups.read(Some(&plan(&[UID])), Instant::now()).unwrap();
         tokio::time::advance(INTERVAL).await;
     }
-    let cpu = &cgroups.observe().unwrap()[0];
+    let cpu = &seen(&cgroups)[0];
     assert_eq!((cpu.length, cpu.periods, cpu.throttled), (WINDOW, 120, 0));
     let page = write(&[&cgroups.rows()], Format::Text);
     for line in [
@@ -244,9 +257,142 @@ async fn the_last_two_minutes_are_observed_and_the_kernels_counts_exported() {
 
     // The group was made anew: what was counted before is another's.
     node = stat(node, 3);
-    cgroups.read(&plan(&[UID]), Instant::now()).unwrap();
-    assert_eq!(cgroups.observe().unwrap()[0].periods, 0);
+    cgroups.read(Some(&plan(&[UID])), Instant::now()).unwrap();
+    assert_eq!(seen(&cgroups)[0].periods, 0);
     drop(node);
-    cgroups.read(&plan(&[UID]), Instant::now()).unwrap_err();
-    assert_eq!(cgroups.observe(), None);
+    cgroups.read(Some(&plan(&[UID])), Instant::now()).unwrap_err();
+    assert_eq!(cgroups.observe(), Group::Unreadable(Unreadable::NoCgroups));
+}
+
+/// The containers of `cgroup-trees.txt`, beside a pod of their own.
+fn with_containers(containers: &[(&str, &str, bool)]) -> Vec<PodPlan> {
+    let container = |(name, id, dns): &(&str, &str, bool)| ContainerPlan {
+        name: (*name).into(),
+        id: (*id).into(),
+        dns: *dns,
+    };
+    let mut plan = plan(&[UID]);
+    plan[0].containers = containers.iter().map(container).collect();
+    plan
+}
+
+/// What was read, by container: whether it is missing, its periods, those throttled, its limit.
+fn counted(node: &Node, plan: &[PodPlan]) -> Vec<(String, bool, u64, u64, bool)> {
+    let cgroups = node.cgroups();
+    let now = Instant::now();
+    cgroups.read(Some(plan), now).unwrap();
+    let known = cgroups.lock();
+    let groups = known.groups.as_ref().unwrap().values();
+    groups
+        .map(|it| {
+            let sample = it.samples.back().map(|(_, sample)| *sample).unwrap_or_default();
+            let Sample { periods, throttled, limited, .. } = sample;
+            (it.container.to_string(), it.samples.is_empty(), periods, throttled, limited)
+        })
+        .collect()
+}
+
+const THROTTLED: &str = "usage_usec 900000000\nnr_periods 9000\nnr_throttled 8100\n";
+
+#[test]
+fn a_container_is_read_beside_one_without_a_limit() {
+    let dashes = UID.replace('-', "_");
+    let pod =
+        format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{dashes}.slice");
+    let group = |node: Node, group: &str, stat: &str, quota: &str| {
+        node.file(&format!("root/{group}/cpu.stat"), stat)
+            .file(&format!("root/{group}/cpu.max"), &format!("{quota} 100000\n"))
+    };
+    let idle = "usage_usec 900000000\nnr_periods 0\nnr_throttled 0\n";
+    let node = group(Node::v2(), &pod, idle, "max");
+    let node = group(node, &format!("{pod}/cri-containerd-aaaaaaaa.scope"), THROTTLED, "10000");
+    let node = group(node, &format!("{pod}/cri-containerd-bbbbbbbb.scope"), idle, "max");
+    let plan = with_containers(&[("sidecar", "bbbbbbbb", false), ("coredns", "aaaaaaaa", true)]);
+    assert_eq!(
+        counted(&node, &plan),
+        [
+            (String::new(), false, 0, 0, false),
+            ("coredns".into(), false, 9000, 8100, true),
+            ("sidecar".into(), false, 0, 0, false),
+        ]
+    );
+}
+
+#[test]
+fn a_container_is_found_however_its_runtime_calls_it_and_wherever_it_puts_it() {
+    let dashes = UID.replace('-', "_");
+    let systemd = format!("kubepods.slice/kubepods-pod{dashes}.slice");
+    let id = "79fedb3b";
+    for (pod, container) in [
+        (systemd.clone(), format!("{systemd}/cri-containerd-{id}.scope")),
+        (systemd.clone(), format!("{systemd}/crio-{id}.scope")),
+        (systemd.clone(), format!("{systemd}/docker-{id}.scope")),
+        (format!("kubepods/pod{UID}"), format!("kubepods/pod{UID}/{id}")),
+        (format!("kubepods/pod{UID}"), format!("kubepods/pod{UID}/crio-{id}")),
+        // The drivers of kubelet and runtime differ.
+        (
+            systemd.clone(),
+            format!(
+                "system.slice/containerd.service/kubepods-burstable-pod{dashes}.slice\
+                 :cri-containerd:{id}"
+            ),
+        ),
+        (systemd.clone(), format!("kubepods-burstable-pod{dashes}.slice:cri-containerd:{id}")),
+        (systemd.clone(), format!("user.slice/libpod-{id}.scope")),
+    ] {
+        let node = Node::v2()
+            .file(&format!("root/{pod}/cpu.stat"), "usage_usec 0\nnr_periods 0\n")
+            .file(&format!("root/{pod}/cpu.max"), "10000 100000\n")
+            .file(&format!("root/{pod}/crio-conmon-{id}.scope/cpu.stat"), "usage_usec 7\n")
+            .file(&format!("root/{container}/cpu.stat"), THROTTLED)
+            .file(&format!("root/{container}/cpu.max"), "10000 100000\n");
+        let plan = with_containers(&[("coredns", id, true)]);
+        assert_eq!(
+            counted(&node, &plan),
+            [(String::new(), false, 0, 0, true), ("coredns".into(), false, 9000, 8100, true)],
+            "{container}"
+        );
+    }
+}
+
+#[test]
+fn a_container_that_is_not_found_is_said_to_be_missing() {
+    let group = format!("kubepods/pod{UID}");
+    let node = Node::v2().pod(&group);
+    let plan = with_containers(&[("coredns", "79fedb3b", true)]);
+    let missing = ("coredns".to_owned(), true, 0, 0, false);
+    assert_eq!(counted(&node, &plan), [(String::new(), false, 200, 168, true), missing]);
+    let cgroups = node.cgroups();
+    let absent = cgroups.read(Some(&plan), Instant::now()).unwrap();
+    assert_eq!(
+        none(&absent).unwrap_err(),
+        "container coredns of pod kube-system/coredns-0f has no control group with cpu.stat"
+    );
+    assert!(seen(&cgroups).iter().any(|it| it.missing && it.dns));
+    // Without an own group of the pod the container counts alone.
+    let node = Node::v2()
+        .file("root/kubepods/tasks", "")
+        .file("root/elsewhere.slice/cri-containerd-79fedb3b.scope/cpu.stat", THROTTLED);
+    assert_eq!(counted(&node, &plan), [("coredns".to_owned(), false, 9000, 8100, false)]);
+}
+
+#[test]
+fn the_whole_pod_is_not_exported_beside_its_containers() {
+    let group = format!("kubepods/pod{UID}");
+    let node = Node::v2().pod(&group).pod(&format!("{group}/79fedb3b"));
+    let cgroups = node.cgroups();
+    cgroups.read(Some(&with_containers(&[("coredns", "79fedb3b", true)])), Instant::now()).unwrap();
+    let page = write(&[&cgroups.rows()], Format::Text);
+    assert!(page.contains(r#"cpu_periods_total{node="n1",vantage="host",namespace="kube-system",pod="coredns-0f",container="coredns"} 200"#), "{page}");
+    assert!(!page.contains(r#"container="""#), "{page}");
+}
+
+#[test]
+fn without_a_plan_it_is_not_known_which_pods_there_are() {
+    let cgroups = Node::v2().pod(&format!("kubepods/pod{UID}"));
+    let cgroups = (cgroups.cgroups(), cgroups);
+    cgroups.0.read(None, Instant::now()).unwrap();
+    assert_eq!(cgroups.0.observe(), Group::Unreadable(Unreadable::NoPlan));
+    cgroups.0.read(Some(&[]), Instant::now()).unwrap();
+    assert_eq!(seen(&cgroups.0), []);
 }

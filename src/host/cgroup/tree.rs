@@ -6,8 +6,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use super::Sample;
-use crate::host::short;
+use crate::agent::short;
 
 /// How deep below the mount the kubelet's groups may begin.
 const DEPTH: usize = 4;
@@ -15,6 +14,21 @@ const DEPTH: usize = 4;
 /// Folders that are looked into on the way there, and entries of each.
 const FOLDERS: usize = 512;
 const ENTRIES: usize = 4096;
+
+/// What the kernel says of one group, since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sample {
+    /// `nr_periods`.
+    pub(super) periods: u64,
+    /// `nr_throttled`.
+    pub(super) throttled: u64,
+    /// For how long threads were held back.
+    pub(super) throttled_time: Duration,
+    /// CPU time.
+    pub(super) usage: Duration,
+    /// Whether there is a quota.
+    pub(super) limited: bool,
+}
 
 /// Mounted control groups.
 #[derive(Debug)]
@@ -90,6 +104,31 @@ impl Tree {
         })
     }
 
+    /// Returns the group of the container with `id` within that of its pod.
+    pub(super) fn container(&self, pod: &Path, id: &str) -> Option<PathBuf> {
+        let names = folders(&self.cpu.join(pod)).into_iter();
+        names.map(|name| pod.join(name)).find(|path| is_container(path, id))
+    }
+
+    /// Returns the folders outside of the kubelet's groups that may be those of containers: a
+    /// runtime with another driver than the kubelet's makes them below its own group.
+    pub(super) fn elsewhere(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut waiting = VecDeque::from([PathBuf::new()]);
+        for _ in 0..FOLDERS {
+            let Some(folder) = waiting.pop_front() else { break };
+            for name in folders(&self.cpu.join(&folder)) {
+                let path = folder.join(&name);
+                if found.len() < ENTRIES && has_id(&name) {
+                    found.push(path);
+                } else if !self.roots.contains(&path) && path.components().count() < DEPTH {
+                    waiting.push_back(path);
+                }
+            }
+        }
+        found
+    }
+
     /// Reads the group at `folder`; none when it is gone.
     pub(super) fn sample(&self, folder: &Path) -> Option<Sample> {
         let group = self.cpu.join(folder);
@@ -121,6 +160,19 @@ impl Tree {
             limited,
         })
     }
+}
+
+/// Whether `path` is the group of the container with `id`: runtimes put words of their own around
+/// it, and give the process that watches over a container a group too.
+pub(super) fn is_container(path: &Path, id: &str) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    !id.is_empty() && name.contains(id) && !name.contains("conmon")
+}
+
+/// Whether a name may have the id of a container in it.
+fn has_id(name: &str) -> bool {
+    let mut words = name.split(|char: char| !char.is_ascii_hexdigit());
+    words.any(|word| word.len() >= 8)
 }
 
 fn number(path: &Path) -> Option<u64> {

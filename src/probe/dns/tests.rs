@@ -76,8 +76,8 @@ async fn what_is_no_answer_to_the_query_is_passed_over() {
         message.metadata.id ^= 1;
         message
     }
-    fn name(mut message: Message) -> Message {
-        message.queries[0].set_name(Name::from_ascii("elsewhere.").unwrap());
+    fn other(mut message: Message) -> Message {
+        message.queries[0].set_name(name("elsewhere."));
         message
     }
     fn case(mut message: Message) -> Message {
@@ -93,7 +93,7 @@ async fn what_is_no_answer_to_the_query_is_passed_over() {
         message.metadata.message_type = MessageType::Query;
         message
     }
-    for strange in [id, name, case, kind, query] {
+    for strange in [id, other, case, kind, query] {
         let change = move |good: Message| vec![strange(good.clone()), good];
         let (server, _serving) = server(move |it| {
             let good = answer(&it, ResponseCode::NoError, &[address()]);
@@ -118,18 +118,95 @@ async fn garbage_and_floods_end_as_a_mismatch() {
 #[tokio::test]
 async fn no_more_than_64_records_and_8_aliases_are_looked_at() {
     let reply = changed(|mut good| {
-        // A short owner, so that all of them fit into one datagram.
-        good.answers = vec![Record::from_rdata(Name::root(), 5, address()); 80];
+        // The owner is written once and referred to, so that all of them fit into one datagram.
+        good.answers = vec![good.answers[0].clone(); 80];
         vec![good]
     });
     assert_eq!(reply.await.unwrap().records, 64);
-    let reply = changed(|mut good| {
-        let alias = RData::CNAME(CNAME(Name::root()));
-        let alias = Record::from_rdata(Name::root(), 5, alias);
-        good.answers = vec![alias; 9];
+    let aliases = |count: usize| {
+        changed(match count {
+            8 => |good| vec![through(good, 8)],
+            _ => |good| vec![through(good, 9)],
+        })
+    };
+    assert_eq!(aliases(8).await.unwrap().addresses, [ADDRESS]);
+    assert_eq!(aliases(9).await, Err(Failure::Mismatch));
+    let circle = changed(|mut good| {
+        good.answers = vec![alias(good.queries[0].name().clone(), good.queries[0].name().clone())];
         vec![good]
     });
-    assert_eq!(reply.await, Err(Failure::Mismatch));
+    assert_eq!(circle.await, Err(Failure::Mismatch));
+}
+
+fn alias(owner: Name, target: Name) -> Record {
+    Record::from_rdata(owner, 5, RData::CNAME(CNAME(target)))
+}
+
+fn name(text: &str) -> Name {
+    Name::from_ascii(text).unwrap()
+}
+
+/// Makes an answer lead through so many aliases, the last one first.
+fn through(mut good: Message, aliases: usize) -> Message {
+    let mut owner = good.queries[0].name().clone();
+    let mut records = Vec::new();
+    for at in 0..aliases {
+        let target = name(&format!("a{at}."));
+        records.push(alias(owner, target.clone()));
+        owner = target;
+    }
+    records.push(Record::from_rdata(owner, 5, address()));
+    records.reverse();
+    good.answers = records;
+    good
+}
+
+#[tokio::test]
+async fn a_record_of_another_owner_class_or_type_is_no_answer() {
+    type Change = fn(Message) -> Vec<Message>;
+    let owner: Change = |mut good| {
+        good.answers[0].name = name("elsewhere.");
+        vec![good]
+    };
+    let class: Change = |mut good| {
+        good.answers[0].dns_class = hickory_resolver::proto::rr::DNSClass::CH;
+        vec![good]
+    };
+    let kind: Change = |mut good| {
+        let text = RData::TXT(TXT::new(vec!["10.96.0.1".to_owned()]));
+        good.answers[0] = Record::from_rdata(good.answers[0].name.clone(), 5, text);
+        vec![good]
+    };
+    let family: Change = |mut good| {
+        let v6 = RData::AAAA(AAAA("fd00::1".parse().unwrap()));
+        good.answers[0] = Record::from_rdata(good.answers[0].name.clone(), 5, v6);
+        vec![good]
+    };
+    let behind_an_alias: Change = |mut good| {
+        let asked = good.answers[0].name.clone();
+        good.answers = vec![alias(asked, name("a.")), Record::from_rdata(name("b."), 5, address())];
+        vec![good]
+    };
+    let all = Expected::All(vec![ADDRESS]);
+    for (change, failure) in [
+        (owner, Failure::Mismatch),
+        (class, Failure::Mismatch),
+        (kind, Failure::Mismatch),
+        (family, Failure::Mismatch),
+        (behind_an_alias, Failure::Nodata),
+    ] {
+        let reply = changed(change).await.unwrap();
+        assert_eq!(reply.addresses, [] as [IpAddr; 0], "{reply:?}");
+        for expected in [&all, &Expected::Address, &Expected::Something] {
+            assert_eq!(judge(&reply, expected), Err(failure), "{reply:?} {expected:?}");
+        }
+    }
+    // What belongs to the name counts beside what does not.
+    let both = changed(|mut good| {
+        good.answers.insert(0, Record::from_rdata(name("elsewhere."), 5, address()));
+        vec![good]
+    });
+    assert_eq!(judge(&both.await.unwrap(), &all), Ok(()));
 }
 
 #[tokio::test]
@@ -263,9 +340,9 @@ async fn over_tcp_an_answer_comes_whole_or_not_at_all() {
 fn an_answer_is_judged_by_its_code_and_then_by_its_records() {
     let reply = |code, addresses: &[&str]| Reply {
         code,
-        truncated: false,
         addresses: addresses.iter().map(|it| it.parse().unwrap()).collect(),
         records: addresses.len(),
+        ..Reply::default()
     };
     let both = || vec!["10.96.0.1".parse().unwrap(), "10.96.0.2".parse().unwrap()];
     let (all, one) = (Expected::All(both()), Expected::OneOf(both()));
@@ -292,9 +369,9 @@ fn an_answer_is_judged_by_its_code_and_then_by_its_records() {
         let reply = reply(code, addresses);
         assert_eq!(judge(&reply, expected), judgement, "{reply:?} {expected:?}");
     }
-    let alias = Reply { records: 1, ..reply(Code::NoError, &[]) };
-    assert_eq!(judge(&alias, &Expected::Something), Ok(()));
-    assert_eq!(judge(&alias, &Expected::Address), Err(Failure::Nodata));
+    let text = Reply { records: 1, ..reply(Code::NoError, &[]) };
+    assert_eq!(judge(&text, &Expected::Something), Ok(()));
+    assert_eq!(judge(&text, &Expected::Address), Err(Failure::Nodata));
     assert_eq!(judge(&reply(Code::NoError, &["10.9.9.9"]), &Expected::Address), Ok(()));
     let cut = Reply { truncated: true, ..reply(Code::NoError, &["10.96.0.1"]) };
     assert_eq!(judge(&cut, &one), Err(Failure::Truncated));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hickory_resolver::proto::ProtoError;
 use hickory_resolver::proto::op::{Header, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::proto::serialize::binary::{BinDecodable, BinDecoder};
 
 /// Records of an answer that are looked at; the rest is not even read.
@@ -60,7 +60,7 @@ impl Question {
     /// Makes one query, with an id of its own.
     ///
     /// On UDP the letters get a random case, which the answer has to repeat: one more thing
-    /// that somebody who forges answers has to guess.
+    /// that a forger of answers has to guess.
     pub(super) fn ask(&self, mixed: bool) -> Asked {
         let mut bytes = self.0.clone();
         bytes[..2].copy_from_slice(&fastrand::u16(..).to_be_bytes());
@@ -101,42 +101,76 @@ impl Asked {
             return None;
         }
         let code = metadata.response_code;
-        let mut reply =
-            Reply { code, truncated: metadata.truncation, addresses: Vec::new(), records: 0 };
+        let mut reply = Reply { code, truncated: metadata.truncation, ..Reply::default() };
         if counts.queries == 0 && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp) {
-            // Who cannot read a question cannot repeat it.
+            // A server that cannot read a question cannot repeat it.
             return Some(reply);
         }
         let question = decoder.read_slice(self.0.len() - HEADER).ok()?.unverified();
         if counts.queries != 1 || question != &self.0[HEADER..] {
             return None;
         }
-        let mut aliases = 0;
+        let asked = Query::read(&mut BinDecoder::new(&self.0[HEADER..])).ok()?;
+        let mut records = Vec::new();
         for _ in 0..counts.answers.min(RECORDS) {
-            let Ok(record) = hickory_resolver::proto::rr::Record::read(&mut decoder) else {
+            let Ok(record) = Record::read(&mut decoder) else {
                 // A cut answer may end within a record.
                 return reply.truncated.then_some(reply);
             };
-            match (record.record_type(), record.data.ip_addr()) {
-                (RecordType::CNAME, _) => aliases += 1,
-                (_, Some(address)) => reply.addresses.push(address),
-                _ => {}
-            }
-            reply.records += 1;
+            records.push(record);
         }
-        (aliases <= ALIASES).then_some(reply)
+        reply.take(&asked, &records).then_some(reply)
     }
 }
 
 /// What a server answered.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Reply {
     /// How it went.
     pub code: ResponseCode,
     /// Whether the answer was cut to fit into its datagram.
     pub truncated: bool,
-    /// The addresses, as they came.
+    /// The addresses of the name that was asked for, as they came.
     pub addresses: Vec<IpAddr>,
-    /// How many records there were, of any type.
+    /// How many records of the type that was asked for that name has.
     pub records: usize,
+    /// Whether there are records, and none of them belongs to that name: they may be another
+    /// name's, or of another class or type.
+    pub foreign: bool,
+}
+
+impl Reply {
+    /// Takes the records that answer `asked`, by way of its aliases in whatever order they came;
+    /// returns whether there are no more of those than are followed.
+    fn take(&mut self, asked: &Query, records: &[Record]) -> bool {
+        let of = |owner: &Name| {
+            let owner = owner.clone();
+            let own = move |record: &&Record| {
+                record.dns_class == asked.query_class() && record.name == owner
+            };
+            records.iter().filter(own)
+        };
+        let mut owner = asked.name().clone();
+        let mut aliases = 0;
+        while let Some(target) = of(&owner).find_map(alias) {
+            if aliases == ALIASES {
+                return false;
+            }
+            aliases += 1;
+            owner = target.clone();
+        }
+        let answers: Vec<_> =
+            of(&owner).filter(|record| record.record_type() == asked.query_type()).collect();
+        self.addresses = answers.iter().filter_map(|record| record.data.ip_addr()).collect();
+        self.records = answers.len();
+        self.foreign = aliases + answers.len() == 0 && !records.is_empty();
+        true
+    }
+}
+
+fn alias(record: &Record) -> Option<&Name> {
+    match &record.data {
+        RData::CNAME(target) => Some(&target.0),
+        _ => None,
+    }
 }

@@ -75,12 +75,12 @@ pub(super) fn add(maker: &mut Maker<'_>) {
 /// What workloads do, from the file that they have.
 fn resolver(maker: &mut Maker<'_>, known: &Known, domain: &str) {
     let Some(nameserver) = maker.conf.nameservers.first().copied() else { return };
-    let server = SocketAddr::new(nameserver, maker.scope.dns_port);
+    let server = nameserver.at(maker.scope.dns_port);
     let every = maker.scope.dns_interval;
     let row = |query, protocol| row(DnsPath::Resolver, query, protocol, None);
     maker.add(row(DnsQuery::Cluster, Protocol::Udp), server, known.udp(), every);
     maker.add(row(DnsQuery::Cluster, Protocol::Tcp), server, known.tcp(), every);
-    if is_link_local(nameserver) {
+    if is_link_local(nameserver.address) {
         // The same server by another name: seldom, only to tell the path apart.
         let nodelocal = self::row(DnsPath::Nodelocal, DnsQuery::Cluster, Protocol::Udp, None);
         maker.add(nodelocal, server, known.udp(), every * 3);
@@ -144,7 +144,7 @@ fn answer(plan: &ExpectedPlan, domain: &str) -> Option<Ask> {
     Some(Ask::Whole(question, expected))
 }
 
-/// An address that serves no DNS: whoever answers there answers everywhere.
+/// An address that serves no DNS: what answers there answers everywhere.
 fn canary(maker: &mut Maker<'_>, question: &Question) {
     let Some(peer) = maker.plan.and_then(|plan| plan.peers.first()) else { return };
     let address = SocketAddr::new(peer.address.ip(), 53);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::agent::resolv_conf::Nameserver;
 use crate::model::{
     Agent, DnsPlan, EndpointPlan, ExpectedPlan, NodeTarget, ProbeKind, Replica, ReplicaPlan,
     ServicePlan, Target,
@@ -16,12 +17,13 @@ fn scope() -> Scope {
         api: Some("10.96.0.1:443".parse().unwrap()),
         external: None,
         allowed: Allowed::cluster(),
+        disabled: Vec::new(),
     }
 }
 
 fn conf() -> ResolvConf {
     ResolvConf {
-        nameservers: vec!["10.96.0.10".parse().unwrap()],
+        nameservers: vec!["10.96.0.10".parse::<IpAddr>().unwrap().into()],
         domain: Some("cluster.local".into()),
         odd: None,
     }
@@ -77,10 +79,7 @@ fn plan(nodes: u32) -> Plan {
 }
 
 fn made(scope: &Scope, conf: &ResolvConf, plan: Option<&Plan>) -> Matrix {
-    let mut maker = Maker { scope, conf, plan, made: Matrix::default(), known: BTreeSet::new() };
-    dns::add(&mut maker);
-    reach::add(&mut maker, |_| true);
-    maker.made
+    super::made(scope, conf, plan, &|_| true)
 }
 
 /// Each job in short, with how often it runs in an interval of its kind.
@@ -129,23 +128,30 @@ fn a_plan_adds_replicas_peers_nodes_and_services() {
             "canary udp 10.1.0.0:53 60s",
             "api tcp 10.96.0.1:443 5s",
             "peer_pod tcp 10.1.0.0:12350 5s",
-            "peer_pod icmp 10.1.0.0:0 5s",
             "node tcp 10.2.0.0:10250 5s",
-            "node icmp 10.2.0.0:0 5s",
             "service tcp 10.96.0.0:80 5s",
             "endpoint tcp 10.4.0.0:80 5s",
             "canary tcp 10.1.0.0:1 60s",
+            "peer_pod icmp 10.1.0.0:0 5s",
+            "node icmp 10.2.0.0:0 5s",
         ]
     );
 }
 
 #[test]
 fn the_cache_on_the_node_has_a_path_of_its_own_beside_the_headline() {
-    let nameservers = vec!["169.254.20.10".parse().unwrap()];
+    let nameservers = vec!["169.254.20.10".parse::<IpAddr>().unwrap().into()];
     let jobs = made(&scope(), &ResolvConf { nameservers, ..conf() }, None).jobs;
     let paths: Vec<String> = jobs.iter().map(short).collect();
     assert!(paths.contains(&"resolver cluster udp 169.254.20.10:53 10s".into()), "{paths:?}");
     assert!(paths.contains(&"nodelocal cluster udp 169.254.20.10:53 30s".into()), "{paths:?}");
+}
+
+#[test]
+fn a_zoned_nameserver_is_asked_like_any_other() {
+    let nameservers = vec![Nameserver { address: "fe80::1".parse().unwrap(), scope: 7 }];
+    let jobs = made(&scope(), &ResolvConf { nameservers, ..conf() }, None).jobs;
+    assert_eq!(short(&jobs[0]), "resolver cluster udp [fe80::1%7]:53 10s");
 }
 
 #[test]
@@ -174,6 +180,26 @@ fn what_is_not_allowed_is_refused_wherever_it_stands() {
     let made = made(&scope(), &conf(), Some(&plan));
     assert_eq!(made.jobs.len(), 5, "{:?}", made.jobs.iter().map(short).collect::<Vec<_>>());
     assert!(made.denied >= 10, "{}", made.denied);
+    let is_peer = |row: &Row| matches!(row, Row::Reach { target: Target::PeerPod, .. });
+    assert!(made.refused.iter().any(is_peer), "and it is said what: {:?}", made.refused);
+}
+
+#[test]
+fn what_is_switched_off_is_not_probed() {
+    let paths = |off: &'static str| {
+        let scope = Scope { disabled: vec![off], ..scope() };
+        let made = made(&scope, &conf(), Some(&plan(1)));
+        let kind = |job: &Job| match (&job.row, job.ask.is_query()) {
+            (_, true) => "dns",
+            (Row::Reach { probe: ProbeKind::Icmp, .. }, _) => "icmp",
+            _ => "tcp",
+        };
+        made.jobs.iter().map(kind).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(paths("none"), ["dns", "icmp", "tcp"]);
+    assert_eq!(paths("dns"), ["icmp", "tcp"]);
+    assert_eq!(paths("tcp"), ["dns", "icmp"]);
+    assert_eq!(paths("icmp"), ["dns", "tcp"]);
 }
 
 #[test]
@@ -217,7 +243,7 @@ fn a_name_of_the_world_has_an_address_and_may_have_many() {
 fn in_a_cluster_of_any_size_targets_queries_and_series_are_few() {
     let mut scope = scope();
     scope.external = Some("example.com.".into());
-    let nameservers = vec!["169.254.20.10".parse().unwrap()];
+    let nameservers = vec!["169.254.20.10".parse::<IpAddr>().unwrap().into()];
     let made = made(&scope, &ResolvConf { nameservers, ..conf() }, Some(&plan(5000)));
     assert!(made.capped > 1000);
     let targets: BTreeSet<IpAddr> = made.jobs.iter().map(|job| job.address.ip()).collect();
@@ -230,7 +256,7 @@ fn in_a_cluster_of_any_size_targets_queries_and_series_are_few() {
     assert!((1.8..2.4).contains(&rate), "{rate} queries a second");
 
     let tally = Tally::new(Agent { node: "n".into(), vantage: Vantage::Pod });
-    made.jobs.iter().filter_map(|job| job.row.counted()).for_each(|kind| _ = tally.planned(kind));
+    made.jobs.iter().filter_map(|job| job.counted()).for_each(|kind| _ = tally.planned(kind));
     let page = write(&[&tally.rows()], Format::Text);
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     // The others are those of every role and of the DNS pods; the role's test counts them all.

@@ -6,18 +6,18 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
+use crate::agent::allowed::Allowed;
 use crate::model::{Agent, NodeTarget, Vantage, Window};
 use crate::page::{Format, write};
-use crate::probe::allowed::Allowed;
-use crate::probe::icmp::CANARY;
-use crate::probe::icmp::tests::{in_network, permit};
+use crate::probe::echo::CANARY;
+use crate::probe::echo::tests::{in_network, permit};
 
 const SOON: Duration = Duration::from_secs(20);
 
 struct Bench {
     conf: watch::Sender<Arc<ResolvConf>>,
     plan: watch::Sender<Option<Arc<Plan>>>,
-    board: Arc<Board>,
+    windows: Arc<Windows>,
     tally: Arc<Tally>,
     uptime: Uptime,
     _running: AbortOnDropHandle<Result<(), Infallible>>,
@@ -38,19 +38,20 @@ fn bench_with(nameserver: Option<SocketAddr>, echo: Arc<Echo>) -> Bench {
         api: None,
         external: None,
         allowed: Allowed::loopback(),
+        disabled: Vec::new(),
     };
-    let nameservers = nameserver.map(|it| it.ip()).into_iter().collect();
+    let nameservers = nameserver.map(|it| it.ip().into()).into_iter().collect();
     let conf = ResolvConf { nameservers, ..ResolvConf::default() };
     let (conf, conf_seen) = watch::channel(Arc::new(conf));
     let (plan, plan_seen) = watch::channel(None);
     let agent = Agent { node: "n1".into(), vantage: Vantage::Pod };
-    let (board, tally) = (Arc::new(Board::new(SOON, SOON)), Arc::new(Tally::new(agent)));
+    let (windows, tally) = (Arc::new(Windows::new(SOON, SOON)), Arc::new(Tally::new(agent)));
     let uptime = Uptime::start();
     let schedule = Schedule {
         scope,
         conf: conf_seen,
         plan: plan_seen,
-        board: board.clone(),
+        windows: windows.clone(),
         tally: tally.clone(),
         echo,
         uptime,
@@ -58,12 +59,12 @@ fn bench_with(nameserver: Option<SocketAddr>, echo: Arc<Echo>) -> Bench {
         refused: (0, 0),
     };
     let _running = AbortOnDropHandle::new(tokio::spawn(schedule.run()));
-    Bench { conf, plan, board, tally, uptime, _running }
+    Bench { conf, plan, windows, tally, uptime, _running }
 }
 
 impl Bench {
     fn peer(&self) -> Option<Window> {
-        let reach = self.board.read(self.uptime.now().uptime).reach;
+        let reach = self.windows.read(self.uptime.now().uptime).reach;
         reach.first().map(|it| it.attempts)
     }
 
@@ -181,7 +182,7 @@ async fn more_than_64_are_never_under_way() {
     let (path, cluster, protocol) = (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
     let row = Row::Dns { path, query: cluster, protocol, replica: None };
     let headline = Job { row, ..query.clone() };
-    let connect = kind(crate::probe::job::Ask::Connect);
+    let connect = kind(crate::probe::job::Ask::Reach(&crate::probe::tcp::PROBE));
     let mut held = Vec::new();
     for (job, most) in [(connect, OTHERS), (query, QUERIES), (headline, HEADLINE)] {
         assert_eq!(flights(&job), 1);

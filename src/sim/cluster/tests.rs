@@ -135,7 +135,7 @@ async fn throttled_dns_pods_count_their_periods_on_their_nodes() {
     let (mut cluster, _) = start("coredns-throttled").await;
     let agents = cluster.take_agents();
     let counted = |agent: &AgentPod| {
-        let mut folders = vec![agent.cgroup_root.clone()];
+        let mut folders = vec![agent.host_root.clone()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
                 match fs::read_to_string(entry.path()) {

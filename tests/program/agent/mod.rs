@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get as route;
+use netvitals::agent::Options;
+use netvitals::agent::allowed::Allowed;
 use netvitals::http::get::get;
 use netvitals::http::wire;
 use netvitals::model::{
-    Agent, DnsPath, DnsPlan, DnsQuery, DnsRow, EndpointPlan, ExpectedPlan, Failure, Key,
-    NodeTarget, Observation, Plan, PodPlan, ProbeKind, Protocol, Replica, ReplicaPlan, ServicePlan,
-    Target, Vantage,
+    Agent, ContainerPlan, Cpu, DnsPath, DnsPlan, DnsQuery, DnsRow, EndpointPlan, ExpectedPlan,
+    Failure, Group, Key, NodeTarget, Observation, Plan, PodPlan, ProbeKind, Protocol, Replica,
+    ReplicaPlan, ServicePlan, Skipped, Target, Unknown, Vantage,
 };
-use netvitals::probe::allowed::Allowed;
-use netvitals::role::agent::{self, Options};
+use netvitals::role::agent;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
@@ -55,7 +56,7 @@ async fn start(plan: &Plan, change: impl FnOnce(&mut Options)) -> Running {
     let mut options = Options {
         cluster_urls: vec![cluster],
         resolv_conf: folder.path().join("resolv.conf"),
-        cgroup_root: folder.path().join("cgroup"),
+        host_root: folder.path().join("host"),
         dns_interval: Duration::from_millis(50),
         reach_interval: Duration::from_millis(50),
         allowed: Allowed::loopback(),
@@ -120,7 +121,7 @@ impl Running {
 }
 
 fn row(observation: &Observation, path: DnsPath, query: DnsQuery) -> Option<&DnsRow> {
-    let rows = &observation.dns.as_ref()?.rows;
+    let rows = &observation.dns().ok()?.rows;
     rows.iter().find(|it| (it.path, it.query, it.protocol) == (path, query, Protocol::Udp))
 }
 
@@ -169,8 +170,8 @@ async fn what_is_well_is_said_to_be_well() {
     running.resolves_by(resolver.address.ip());
     let seen = running
         .until("every row has been tried", |seen| {
-            let Some(dns) = &seen.dns else { return false };
-            let reach = seen.reach.as_ref().unwrap();
+            let dns = seen.dns().unwrap();
+            let reach = seen.reach().unwrap();
             dns.rows.len() == 8
                 && dns.rows.iter().all(|row| row.queries.attempts > 0)
                 && dns.answers.len() == 2
@@ -179,7 +180,7 @@ async fn what_is_well_is_said_to_be_well() {
                 && reach.iter().all(|it| it.attempts.attempts > 0)
         })
         .await;
-    let dns = seen.dns.as_ref().unwrap();
+    let dns = seen.dns().unwrap();
     assert_eq!(dns.service, Some(Key::new("kube-system", "kube-dns")));
     for row in &dns.rows {
         assert_eq!(row.queries.failures, 0, "{row:?}");
@@ -188,13 +189,14 @@ async fn what_is_well_is_said_to_be_well() {
     for answers in &dns.answers {
         assert_eq!((answers.wrong, answers.wrong_now), (0, false), "{answers:?}");
     }
-    for reached in seen.reach.as_ref().unwrap() {
+    for reached in seen.reach().unwrap() {
         let mostly = (reached.target == Target::Node).then_some(Failure::Refused);
         assert_eq!((reached.probe, reached.attempts.mostly), (ProbeKind::Tcp, mostly));
     }
     assert_eq!(seen.captured.map(|it| (it.tcp, it.dns)), Some((false, false)));
     assert_eq!(seen.agent.as_ref().map(|agent| &*agent.node), Some("n1"));
-    assert!(seen.plan_age.is_some() && seen.cpu.is_none());
+    assert!(seen.plan_age().is_ok());
+    assert_eq!(seen.cpu, Some(Group::Disabled), "the host's agents know it");
 
     let page = running.page().await;
     let queries = r#"netvitals_dns_queries_total{node="n1",vantage="pod",path="resolver",query="cluster",protocol="udp"}"#;
@@ -254,7 +256,7 @@ async fn a_replica_that_lost_the_api_is_wrong_and_the_headline_is_not() {
     let running = start(&plan, |options| options.dns_port = dns_port).await;
     running.resolves_by(resolver.address.ip());
     let wrong = |seen: &Observation| {
-        let answers = seen.dns.iter().flat_map(|dns| &dns.answers);
+        let answers = seen.dns().into_iter().flat_map(|dns| &dns.answers);
         answers.filter(|it| it.wrong_now).map(|it| it.service.to_string()).collect::<Vec<_>>()
     };
     let seen = running.until("a Service is not known", |seen| !wrong(seen).is_empty()).await;
@@ -285,9 +287,11 @@ async fn without_a_resolv_conf_the_agent_runs_says_so_and_waits_for_one() {
         page = running.page().await;
     }
     assert_eq!(page[&failures("plan")], 0.0);
-    assert_eq!(running.observation().await.dns.unwrap().rows, []);
+    let seen = running.observation().await;
+    assert_eq!(seen.dns().unwrap().rows, []);
+    assert_eq!(seen.plan_age().unwrap_err(), Unknown::NoPlan.into());
     running.resolves_by(Ipv4Addr::LOCALHOST.into());
-    running.until("the file is read", |seen| !seen.dns.as_ref().unwrap().rows.is_empty()).await;
+    running.until("the file is read", |seen| !seen.dns().unwrap().rows.is_empty()).await;
     running.end().await;
 }
 
@@ -314,6 +318,13 @@ fn greatest_plan() -> Plan {
     let pod = |at: u32| PodPlan {
         pod: Key::new("kube-system", format!("dns-{at}")),
         uid: format!("uid-{at}").as_str().into(),
+        containers: (0..9)
+            .map(|container| ContainerPlan {
+                name: format!("c{container}").into(),
+                id: format!("{at:032x}{container:032x}"),
+                dns: container == 7,
+            })
+            .collect(),
     };
     Plan {
         dns: Some(DnsPlan {
@@ -347,21 +358,26 @@ async fn in_a_cluster_of_any_size_there_are_at_most_300_series() {
         options.api = Some("127.0.0.9:2".parse().unwrap());
         options.external = Some("example.com.".to_owned());
         options.reach_interval = Duration::from_secs(5);
-        fs::create_dir_all(&options.cgroup_root).unwrap();
-        fs::write(options.cgroup_root.join("cgroup.controllers"), "cpu").unwrap();
-        for at in 0..100 {
-            let pod = options.cgroup_root.join(format!("kubepods/poduid-{at}"));
-            fs::create_dir_all(&pod).unwrap();
-            fs::write(pod.join("cpu.stat"), "usage_usec 1\nnr_periods 1\n").unwrap();
+        let root = options.host_root.join("sys/fs/cgroup");
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("cgroup.controllers"), "cpu").unwrap();
+        for pod in &plan.dns_pods {
+            for container in &pod.containers {
+                let group = root.join(format!("kubepods/pod{}/{}", pod.uid, container.id));
+                fs::create_dir_all(&group).unwrap();
+                fs::write(group.join("cpu.stat"), "usage_usec 1\nnr_periods 1\n").unwrap();
+                fs::write(group.join("../cpu.stat"), "usage_usec 1\nnr_periods 1\n").unwrap();
+            }
         }
     })
     .await;
     running.resolves_by(resolver.address.ip());
     let seen = running
         .until("all is planned and read", |seen| {
-            let many = seen.reach.as_ref().is_some_and(|reach| reach.len() > 100);
-            many && seen.dns.as_ref().is_some_and(|dns| dns.rows.len() > 30)
-                && seen.cpu.as_ref().is_some_and(|cpu| cpu.len() == 6)
+            let answers = |it: &&Cpu| it.dns && &*it.container == "c7";
+            let many = seen.reach().is_ok_and(|reach| reach.len() > 100);
+            many && seen.dns().is_ok_and(|dns| dns.rows.len() > 30)
+                && seen.cpu().is_ok_and(|cpu| cpu.iter().filter(answers).count() == 4)
         })
         .await;
     let size = serde_json::to_vec(&seen).unwrap().len();
@@ -369,5 +385,28 @@ async fn in_a_cluster_of_any_size_there_are_at_most_300_series() {
     let page = running.page().await;
     // Echo requests and the cache on a node are not to be had here, and would be 24 more.
     assert!((220..=300 - 24).contains(&page.len()), "{} series\n{page:#?}", page.len());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn what_is_switched_off_is_told_and_not_measured() {
+    let running = start(&Plan::default(), |options| {
+        options.agent.vantage = Vantage::Host;
+        options.disabled = vec!["dns", "tcp", "icmp", "cgroup"];
+        options.api = Some("127.0.0.9:2".parse().unwrap());
+    })
+    .await;
+    running.resolves_by(Ipv4Addr::LOCALHOST.into());
+    let seen = running.until("there is a plan", |seen| seen.plan_age().is_ok()).await;
+    let off = Some(Skipped::Disabled.into());
+    assert_eq!(seen.dns().err(), off);
+    assert_eq!(seen.reach().err(), off);
+    assert_eq!(seen.cpu().err(), off);
+    let page = running.page().await;
+    let task = |name| format!(r#"netvitals_task_heartbeat_timestamp_seconds{{task="{name}"}}"#);
+    assert!(page.contains_key(&task("plan")), "{page:#?}");
+    for name in ["probes", "icmp", "cgroup"] {
+        assert!(!page.contains_key(&task(name)), "{name}");
+    }
     running.end().await;
 }

@@ -3,7 +3,8 @@ use crate::cluster::{Cluster, Settings};
 use crate::fixtures::says::{asks, replica_row, row, window};
 use crate::fixtures::{Answer, answer, cluster};
 use crate::model::{
-    Captured, DnsPath, DnsQuery, DnsRow, Failure, Observation, Protocol, Skipped, Unknown, Window,
+    Captured, DnsPath, DnsQuery, DnsRow, Failure, Group, Observation, Protocol, Skipped, Unknown,
+    Window,
 };
 
 fn ask(facts: &Cluster) -> Answer {
@@ -205,11 +206,33 @@ fn silent_agents_few_queries_and_no_queries_are_told_apart() {
     assert_eq!(result(cluster()), Err(Unknown::Stale("agents").into()));
     assert_eq!(result(cluster().old_agent("a")), Err(Unknown::AgentTooOld.into()));
     assert_eq!(result(cluster().agent("a", 19, 19)), Err(Unknown::TooFewSamples.into()));
-    assert_eq!(result(cluster().agent("a", 0, 0)), Err(Skipped::NotConfigured.into()));
+    assert_eq!(result(cluster().agent("a", 0, 0)), Err(Unknown::TooFewSamples.into()));
     let none = Settings { agents: None, ..Settings::default() };
     assert_eq!(result(Cluster::new(none)), Err(Skipped::NotConfigured.into()));
     let host = cluster().hears_host("a", asks([row(DnsPath::Resolver, 30, 0)]));
     assert_eq!(result(host), Err(Unknown::Stale("agents").into()));
+}
+
+#[test]
+fn an_agent_that_cannot_ask_says_why_and_is_a_gap_among_others() {
+    let unsent = Window { unsent: 30, ..Window::default() };
+    let no_socket = DnsRow { queries: unsent, ..row(DnsPath::Resolver, 0, 0) };
+    let disabled = Observation { dns: Some(Group::Disabled), ..Observation::default() };
+    for (said, part, why) in [
+        // Only a nameserver that it cannot ask, whatever else it asks.
+        (asks([row(DnsPath::Service, 30, 0)]), "resolvers", Unknown::NoResolver.into()),
+        (asks([row(DnsPath::Other, 30, 0)]), "resolvers", Unknown::NoResolver.into()),
+        (asks([no_socket]), "resolvers", Unknown::NoSocket.into()),
+        (disabled, "agents", Skipped::Disabled.into()),
+    ] {
+        let facts = || cluster().service(DNS).hears("a", said.clone());
+        assert_eq!(ask(&facts()).result, Err(why), "{why}");
+        let among = ask(&facts().agent("b", 30, 0).agent("c", 30, 0));
+        assert_eq!((among.result, among.gaps), (Ok(()), vec![(part, why)]), "{why}");
+    }
+    // One that has just begun is no gap.
+    let young = cluster().service(DNS).agent("a", 0, 0).agent("b", 30, 0);
+    assert_eq!(ask(&young).gaps, []);
 }
 
 const DNS: &str = "kube-system/kube-dns";

@@ -3,7 +3,8 @@ use crate::cluster::{Cluster, Settings};
 use crate::fixtures::says::window;
 use crate::fixtures::{Answer, answer, attempts, cluster, reaching};
 use crate::model::{
-    Captured, Failure, Key, Observation, ProbeKind, Reached, Skipped, Target, Unknown,
+    Captured, Failure, Group, Key, Observation, ProbeKind, Reached, Skipped, Target, Unknown,
+    Unreadable,
 };
 
 fn ask(facts: &Cluster) -> Answer {
@@ -192,13 +193,29 @@ fn silent_old_captured_and_idle_agents_are_told_apart() {
     let result = |facts| ask(&facts).result;
     assert_eq!(result(cluster()), Err(Unknown::Stale("agents").into()));
     assert_eq!(result(cluster().agent("a", 30, 0)), Err(Unknown::AgentTooOld.into()));
-    assert_eq!(result(facts([vec![]])), Err(Skipped::NotConfigured.into()));
+    assert_eq!(result(facts([vec![]])), Err(Unknown::TooFewSamples.into()));
     let mut few = row(Target::Service, "cart", 0);
     few.attempts.attempts = 2;
     assert_eq!(result(facts([vec![few]])), Err(Unknown::TooFewSamples.into()));
     let captured = Some(Captured { tcp: true, dns: false });
     let captured = || Observation { captured, ..reaching(pair(true, true)) };
     assert_eq!(result(cluster().hears("a", captured())), Err(Unknown::Captured.into()));
+    let denied = Reached { denied: true, ..row(Target::Service, "cart", 0) };
+    let mut unsent = row(Target::Service, "cart", 0);
+    (unsent.attempts.attempts, unsent.attempts.unsent) = (0, 12);
+    let no_plan = Observation {
+        plan_age: Some(Group::Unreadable(Unreadable::NoPlan)),
+        ..reaching(vec![row(Target::Api, "cart", 0)])
+    };
+    for (said, why) in [
+        (reaching(vec![denied]), Unknown::Denied),
+        (reaching(vec![unsent]), Unknown::NoSocket),
+        (no_plan, Unknown::NoPlan),
+    ] {
+        assert_eq!(result(cluster().hears("a", said.clone())), Err(why.into()));
+        let among = ask(&facts([fine()]).hears("b", said));
+        assert_eq!((among.findings, among.gaps), (vec![], vec![("agents", why.into())]));
+    }
     let among = ask(&facts([fine()]).hears("b", captured()));
     assert_eq!((among.findings, among.gaps), (vec![], vec![("agents", Unknown::Captured.into())]));
     let none = Settings { agents: None, ..Settings::default() };

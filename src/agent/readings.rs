@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 
@@ -9,12 +11,18 @@ use crate::family::{Desc, Family, Rows};
 use crate::model::Agent;
 
 /// The families of readings.
-pub static FAMILIES: &[Desc] = &[FAILURES.desc()];
+pub static FAMILIES: &[Desc] = &[FAILURES.desc(), DURATION.desc()];
 
 static FAILURES: Family<3> = Family::counter(
     "netvitals_agent_read_failures_total",
     "Readings that failed, of what the agent works with; the last good plan and resolver's \
      configuration stay in use.",
+    ["node", "vantage", "source"],
+);
+
+static DURATION: Family<3> = Family::gauge(
+    "netvitals_agent_read_duration_seconds",
+    "How long the last reading took that succeeded, of control groups.",
     ["node", "vantage", "source"],
 );
 
@@ -46,10 +54,10 @@ impl Source {
     /// What to look at when it cannot be read.
     const fn remedy(self) -> &'static str {
         match self {
-            Self::Cgroup => "mount the node's /sys/fs/cgroup read-only where --cgroup-root says",
+            Self::Cgroup => "mount the node's /sys/fs/cgroup read-only below --host-root",
             Self::CgroupPod => {
-                "wait, for a pod that begins or ends has none; if it stays so, look whether \
-                 --cgroup-root is this node's, and all of it"
+                "wait, for what begins or ends has none; if it stays so, look whether \
+                 sys/fs/cgroup below --host-root is this node's, and all of it"
             }
             Self::Plan => "look at the pods of the cluster role, and at --cluster-url",
             Self::ResolvConf => "look at --resolv-conf and the pod's dnsPolicy",
@@ -74,12 +82,29 @@ pub struct Readings {
     failures: [Counter; Source::ALL.len()],
     /// The last error of each, so that a lasting one is logged once.
     errors: Mutex<[Option<String>; Source::ALL.len()]>,
+    /// Nanoseconds; 0 before the first reading.
+    durations: [AtomicU64; Source::ALL.len()],
 }
 
 impl Readings {
     /// Begins at 0.
     pub fn new(agent: Agent) -> Self {
-        Self { agent, failures: Default::default(), errors: Mutex::default() }
+        let (failures, durations) = Default::default();
+        Self { agent, failures, errors: Mutex::default(), durations }
+    }
+
+    /// Does as [`read`](Self::read) does, and notes how long the reading took.
+    pub fn timed<T, E: Display>(
+        &self,
+        source: Source,
+        began: Instant,
+        read: Result<T, E>,
+    ) -> Option<T> {
+        if read.is_ok() {
+            let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.durations[source as usize].store(took.max(1), Ordering::Relaxed);
+        }
+        self.read(source, read)
     }
 
     /// Counts one reading, and logs where it went otherwise than the last one.
@@ -120,6 +145,11 @@ impl Readings {
         for source in Source::ALL {
             let count = self.failures[source as usize].get();
             rows.push(&FAILURES, [node, vantage, source.as_str()], count as f64);
+            let took = self.durations[source as usize].load(Ordering::Relaxed);
+            if took > 0 {
+                let took = Duration::from_nanos(took).as_secs_f64();
+                rows.push(&DURATION, [node, vantage, source.as_str()], took);
+            }
         }
         rows
     }
@@ -146,5 +176,16 @@ mod tests {
         for other in ["cgroup_pod", "resolv_conf"] {
             assert!(page.contains(&format!("{} 0", count(other))), "{page}");
         }
+    }
+
+    #[test]
+    fn the_last_good_reading_says_how_long_it_took() {
+        let readings = Readings::new(Agent { node: "n1".into(), vantage: Vantage::Host });
+        let page = || write(&[&readings.rows()], Format::Text);
+        readings.timed(Source::Plan, Instant::now(), Err::<u8, _>("gone"));
+        assert!(!page().contains("netvitals_agent_read_duration_seconds{"), "{}", page());
+        readings.timed(Source::Plan, Instant::now(), Ok::<_, String>(7));
+        let series = r#"duration_seconds{node="n1",vantage="host",source="plan"} "#;
+        assert!(page().contains(series), "{}", page());
     }
 }

@@ -10,11 +10,15 @@ use hyper::Uri;
 use tokio::sync::watch::Sender;
 use tokio::time::{Instant, sleep};
 
-use crate::host::readings::{Readings, Source};
+use super::readings::{Readings, Source};
+use super::{Context, Part, Running};
 use crate::http::get::{Failed, get};
 use crate::http::{lookup, wire};
-use crate::model::{Agent, Plan};
+use crate::model::{Agent, Group, Plan, Unreadable, Vantage};
 use crate::task::Backoff;
+
+/// Fetches the plan; without one an agent asks what it knows by itself.
+pub static PART: Part = Part { vantages: &Vantage::ALL, switches: Vec::new, families: &[], start };
 
 /// Between two questions, give or take a fifth.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -49,7 +53,7 @@ pub struct Fetch {
 /// Why there is no plan.
 #[derive(Debug, Default, PartialEq)]
 struct Missing {
-    /// Whether somebody is there who will have one soon.
+    /// Whether a cluster role answers that will have one soon.
     soon: bool,
     /// For the log.
     why: String,
@@ -71,6 +75,24 @@ impl From<&str> for Missing {
     fn from(why: &str) -> Self {
         why.to_owned().into()
     }
+}
+
+fn start(context: &Context) -> Running {
+    let fetch = Fetch {
+        urls: context.options.cluster_urls.clone(),
+        agent: context.agent().clone(),
+        plan: context.plan.clone(),
+        got: Arc::default(),
+        readings: context.readings.clone(),
+    };
+    let asked = fetch.clone();
+    Running::default().task("plan", move |task| fetch.clone().run(move || task.beat())).observes(
+        move |observation| {
+            let age = asked.age();
+            let age = age.map_or(Group::Unreadable(Unreadable::NoPlan), Group::Read);
+            observation.plan_age = Some(age);
+        },
+    )
 }
 
 impl Fetch {
@@ -177,7 +199,7 @@ mod tests {
     use tokio_util::task::AbortOnDropHandle;
 
     use super::*;
-    use crate::model::{NodeTarget, Vantage};
+    use crate::model::NodeTarget;
 
     fn fetch(urls: Vec<String>) -> (Fetch, watch::Receiver<Option<Arc<Plan>>>) {
         let agent = Agent { node: "n 1".into(), vantage: Vantage::Host };
@@ -220,7 +242,7 @@ mod tests {
         let urls = ["http://127.0.0.1:1", "https://127.0.0.1", "http://[::1]:1", "::", &odd];
         let (fetch, _) = fetch(urls.map(str::to_owned).into());
         let error = fetch.fetch().await.unwrap_err();
-        assert!(!error.soon, "nobody is there who will have one");
+        assert!(!error.soon, "no cluster role answers that will have one");
         let error = error.to_string();
         for part in [
             "http://127.0.0.1:1: cannot connect: Connection refused (os error 111); ",
@@ -234,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_has_no_plan_yet_is_asked_again_in_a_second_or_two() {
+    async fn a_cluster_role_without_a_plan_yet_is_asked_again_in_a_second_or_two() {
         let busy = route(|| async { StatusCode::SERVICE_UNAVAILABLE });
         let (busy, _busy) = served(Router::new().route("/v1/plan", busy)).await;
         let (fetch, _) = fetch(vec!["http://127.0.0.1:1".into(), busy]);
@@ -243,7 +265,10 @@ mod tests {
         let mut backoff = Backoff::default();
         let mut seconds = |soon| fetch.pause(soon, &mut backoff).as_secs_f64();
         assert!((1.0..=2.0).contains(&seconds(true)));
-        assert!((2.0..=3.6).contains(&seconds(true)), "no longer than whoever has no plan waits");
+        assert!(
+            (2.0..=3.6).contains(&seconds(true)),
+            "no longer than an agent without a plan waits"
+        );
         assert!((2.4..=3.6).contains(&seconds(false)));
 
         fetch.take(Plan::default());

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// What is never probed in a cluster, embedded IPv4 addresses unwrapped first.
-const DENIED: [IpNet; 13] = [
+const DENIED: [IpNet; 15] = [
     // "This network" and the unspecified address: Linux connects both to itself.
     v4([0, 0, 0, 0], 8),
     v4([127, 0, 0, 0], 8),
@@ -21,8 +21,11 @@ const DENIED: [IpNet; 13] = [
     v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
     v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
     v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
-    // The metadata service of AWS.
+    // AWS: metadata, and the credentials of pods.
     v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128),
+    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23], 128),
+    // The metadata service of Google Cloud.
+    v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128),
 ];
 
 const fn v4([a, b, c, d]: [u8; 4], length: u8) -> IpNet {
@@ -54,9 +57,9 @@ impl Allowed {
     ///
     /// Port 53 of one of `nameservers` may always be: a cache on the node has a link-local
     /// address, and everything on the node asks it anyway.
-    pub fn allows(self, target: SocketAddr, nameservers: &[IpAddr]) -> bool {
+    pub fn allows(self, target: SocketAddr, nameservers: impl IntoIterator<Item = IpAddr>) -> bool {
         let address = unwrapped(target.ip());
-        if target.port() == 53 && nameservers.iter().any(|it| unwrapped(*it) == address) {
+        if target.port() == 53 && nameservers.into_iter().any(|it| unwrapped(it) == address) {
             return true;
         }
         if self.loopback && address.is_loopback() {
@@ -89,7 +92,7 @@ mod tests {
     use super::*;
 
     fn allows(rule: Allowed, target: &str) -> bool {
-        rule.allows(target.parse().unwrap(), &["169.254.20.10".parse().unwrap()])
+        rule.allows(target.parse().unwrap(), ["169.254.20.10".parse().unwrap()])
     }
 
     #[test]
@@ -108,6 +111,8 @@ mod tests {
             "[fe80::1]:80",
             "[ff02::1]:80",
             "[fd00:ec2::254]:80",
+            "[fd00:ec2::23]:80",
+            "[fd20:ce::254]:80",
             "[::ffff:169.254.169.254]:80",
             "[::127.0.0.1]:80",
             "[64:ff9b::a9fe:a9fe]:80",
