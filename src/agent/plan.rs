@@ -10,7 +10,7 @@ use hyper::Uri;
 use tokio::sync::watch::Sender;
 use tokio::time::{Instant, sleep};
 
-use super::readings::{Readings, Source};
+use super::readings::{Input, Readings};
 use super::{Context, Part, Running};
 use crate::http::get::{Failed, get};
 use crate::http::{lookup, wire};
@@ -105,7 +105,7 @@ impl Fetch {
             if !self.urls.is_empty() {
                 let fetched = self.fetch().await;
                 soon = fetched.as_ref().is_err_and(|missing| missing.soon);
-                if let Some(new) = self.readings.read(Source::Plan, fetched) {
+                if let Some(new) = self.readings.read(Input::Plan, fetched) {
                     self.take(new);
                 }
             }

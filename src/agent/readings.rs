@@ -28,7 +28,7 @@ static DURATION: Family<3> = Family::gauge(
 
 /// What an agent reads again and again.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Source {
+pub enum Input {
     /// The node's control groups.
     Cgroup,
     /// The control group of a DNS pod.
@@ -39,7 +39,7 @@ pub enum Source {
     ResolvConf,
 }
 
-impl Source {
+impl Input {
     const ALL: [Self; 4] = [Self::Cgroup, Self::CgroupPod, Self::Plan, Self::ResolvConf];
 
     const fn as_str(self) -> &'static str {
@@ -79,11 +79,11 @@ impl Source {
 #[derive(Debug)]
 pub struct Readings {
     agent: Agent,
-    failures: [Counter; Source::ALL.len()],
+    failures: [Counter; Input::ALL.len()],
     /// The last error of each, so that a lasting one is logged once.
-    errors: Mutex<[Option<String>; Source::ALL.len()]>,
+    errors: Mutex<[Option<String>; Input::ALL.len()]>,
     /// Nanoseconds; 0 before the first reading.
-    durations: [AtomicU64; Source::ALL.len()],
+    durations: [AtomicU64; Input::ALL.len()],
 }
 
 impl Readings {
@@ -96,39 +96,39 @@ impl Readings {
     /// Does as [`read`](Self::read) does, and notes how long the reading took.
     pub fn timed<T, E: Display>(
         &self,
-        source: Source,
+        input: Input,
         began: Instant,
         read: Result<T, E>,
     ) -> Option<T> {
         if read.is_ok() {
             let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.durations[source as usize].store(took.max(1), Ordering::Relaxed);
+            self.durations[input as usize].store(took.max(1), Ordering::Relaxed);
         }
-        self.read(source, read)
+        self.read(input, read)
     }
 
     /// Counts one reading, and logs where it went otherwise than the last one.
-    pub fn read<T, E: Display>(&self, source: Source, read: Result<T, E>) -> Option<T> {
+    pub fn read<T, E: Display>(&self, input: Input, read: Result<T, E>) -> Option<T> {
         let (read, error) = match read {
             Ok(read) => (Some(read), None),
             Err(error) => (None, Some(error.to_string())),
         };
         if error.is_some() {
-            self.failures[source as usize].inc();
+            self.failures[input as usize].inc();
         }
         // Nothing in this block panics.
         let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let last = &mut errors[source as usize];
+        let last = &mut errors[input as usize];
         if *last != error {
-            let name = source.as_str();
+            let name = input.as_str();
             match &error {
                 Some(error) => {
                     tracing::warn!(
                         source = name,
                         %error,
-                        remedy = source.remedy(),
+                        remedy = input.remedy(),
                         "cannot read, {}",
-                        source.meanwhile()
+                        input.meanwhile()
                     );
                 }
                 None => tracing::info!(source = name, "can be read again"),
@@ -142,13 +142,13 @@ impl Readings {
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::default();
         let (node, vantage) = (&*self.agent.node, self.agent.vantage.as_str());
-        for source in Source::ALL {
-            let count = self.failures[source as usize].get();
-            rows.push(&FAILURES, [node, vantage, source.as_str()], count as f64);
-            let took = self.durations[source as usize].load(Ordering::Relaxed);
+        for input in Input::ALL {
+            let count = self.failures[input as usize].get();
+            rows.push(&FAILURES, [node, vantage, input.as_str()], count as f64);
+            let took = self.durations[input as usize].load(Ordering::Relaxed);
             if took > 0 {
                 let took = Duration::from_nanos(took).as_secs_f64();
-                rows.push(&DURATION, [node, vantage, source.as_str()], took);
+                rows.push(&DURATION, [node, vantage, input.as_str()], took);
             }
         }
         rows
@@ -164,12 +164,12 @@ mod tests {
     #[test]
     fn a_failure_is_counted_and_a_good_reading_comes_through() {
         let readings = Readings::new(Agent { node: "n1".into(), vantage: Vantage::Host });
-        assert_eq!(readings.read(Source::Plan, Ok::<_, String>(7)), Some(7));
-        assert_eq!(readings.read(Source::Cgroup, Err::<u8, _>("gone")), None);
+        assert_eq!(readings.read(Input::Plan, Ok::<_, String>(7)), Some(7));
+        assert_eq!(readings.read(Input::Cgroup, Err::<u8, _>("gone")), None);
         let page = write(&[&readings.rows()], Format::Text);
-        let count = |source| {
+        let count = |input| {
             format!(
-                "netvitals_agent_read_failures_total{{node=\"n1\",vantage=\"host\",source=\"{source}\"}}"
+                "netvitals_agent_read_failures_total{{node=\"n1\",vantage=\"host\",source=\"{input}\"}}"
             )
         };
         assert!(page.contains(&format!("{} 1", count("cgroup"))), "{page}");
@@ -182,9 +182,9 @@ mod tests {
     fn the_last_good_reading_says_how_long_it_took() {
         let readings = Readings::new(Agent { node: "n1".into(), vantage: Vantage::Host });
         let page = || write(&[&readings.rows()], Format::Text);
-        readings.timed(Source::Plan, Instant::now(), Err::<u8, _>("gone"));
+        readings.timed(Input::Plan, Instant::now(), Err::<u8, _>("gone"));
         assert!(!page().contains("netvitals_agent_read_duration_seconds{"), "{}", page());
-        readings.timed(Source::Plan, Instant::now(), Ok::<_, String>(7));
+        readings.timed(Input::Plan, Instant::now(), Ok::<_, String>(7));
         let series = r#"duration_seconds{node="n1",vantage="host",source="plan"} "#;
         assert!(page().contains(series), "{}", page());
     }

@@ -9,7 +9,7 @@ use nix::net::if_::if_nametoindex;
 use tokio::sync::watch::Sender;
 use tokio::time::sleep;
 
-use super::readings::{Readings, Source};
+use super::readings::{Input, Readings};
 use super::resolv_conf::ResolvConf;
 use super::{Context, Part, Running, short};
 use crate::model::Vantage;
@@ -43,7 +43,7 @@ pub async fn follow(
         alive();
         let path = path.to_owned();
         let read = apart_within(DEADLINE, move || read(&path)).await.flatten();
-        if let Some(new) = readings.read(Source::ResolvConf, read) {
+        if let Some(new) = readings.read(Input::ResolvConf, read) {
             conf.send_if_modified(|old| {
                 let modified = **old != new;
                 if modified && let Some(odd) = &new.odd {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 
-use crate::agent::readings::{Readings, Source};
+use crate::agent::readings::{Input, Readings};
 use crate::agent::{Context, Part, Running, Switch};
 use crate::family::{Desc, Family, Rows};
 use crate::model::{
@@ -88,16 +88,17 @@ pub struct Cgroups {
     agent: Agent,
     root: PathBuf,
     own: PathBuf,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<LastReading>>,
 }
 
+/// What came of the last reading.
 #[derive(Debug)]
-struct Known {
+struct LastReading {
     search: Option<Search>,
     groups: Result<BTreeMap<Unit, Counted>, Unreadable>,
 }
 
-impl Default for Known {
+impl Default for LastReading {
     fn default() -> Self {
         Self { search: None, groups: Err(Unreadable::NoPlan) }
     }
@@ -182,8 +183,8 @@ impl Cgroups {
                 cgroups.read(plan.as_deref().map(|plan| &*plan.dns_pods), now)
             });
             let read = reading.await.unwrap_or_else(|error| Err(error.to_string()));
-            if let Some(absent) = readings.timed(Source::Cgroup, began, read) {
-                readings.read(Source::CgroupPod, none(&absent));
+            if let Some(absent) = readings.timed(Input::Cgroup, began, read) {
+                readings.read(Input::CgroupPod, none(&absent));
             }
             sleep(INTERVAL).await;
         }
@@ -205,7 +206,7 @@ impl Cgroups {
         let mut search = search.unwrap_or_else(|| self.search(now));
         let tree = search.tree.clone().inspect_err(|_| {
             let groups = Err(Unreadable::NoCgroups);
-            *self.lock() = Known { search: Some(search.clone()), groups };
+            *self.lock() = LastReading { search: Some(search.clone()), groups };
         })?;
         let (mut groups, mut absent) = (BTreeMap::new(), Vec::new());
         for pod in planned.unwrap_or_default().iter().take(PODS) {
@@ -221,7 +222,7 @@ impl Cgroups {
         }
         search.missed = !absent.is_empty();
         let groups = planned.map(|_| groups).ok_or(Unreadable::NoPlan);
-        *self.lock() = Known { search: Some(search), groups };
+        *self.lock() = LastReading { search: Some(search), groups };
         Ok(absent)
     }
 
@@ -282,7 +283,7 @@ impl Cgroups {
         rows
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, LastReading> {
         // It is only ever replaced as a whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::wire;
 use crate::model::{Agent, Name, Vantage};
-use crate::plan::Book;
+use crate::plan::Plans;
 
 #[derive(Deserialize)]
 struct Asking {
@@ -24,8 +24,8 @@ struct Asking {
 }
 
 /// Returns the route; until the API has answered there is no plan.
-pub fn routes(book: Arc<ArcSwapOption<Book>>) -> Router {
-    Router::new().route("/v1/plan", get(answer)).with_state(book)
+pub fn routes(plans: Arc<ArcSwapOption<Plans>>) -> Router {
+    Router::new().route("/v1/plan", get(answer)).with_state(plans)
 }
 
 /// What is said until there is a plan.
@@ -37,16 +37,16 @@ const NOT_YET: &str = "no plan yet, because the Kubernetes API has not yet answe
 const ASK_SO: &str = "whose plan? ask for /v1/plan?node=NAME&vantage=pod, or vantage=host\n";
 
 async fn answer(
-    State(book): State<Arc<ArcSwapOption<Book>>>,
+    State(plans): State<Arc<ArcSwapOption<Plans>>>,
     asking: Result<Query<Asking>, QueryRejection>,
 ) -> Response {
     let Ok(Query(Asking { node, vantage })) = asking else {
         return (StatusCode::BAD_REQUEST, ASK_SO).into_response();
     };
-    let Some(book) = &*book.load() else {
+    let Some(plans) = &*plans.load() else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], NOT_YET).into_response();
     };
-    let plan = book.plan(&Agent { node: Name::from(node), vantage });
+    let plan = plans.plan(&Agent { node: Name::from(node), vantage });
     match wire::write(&plan) {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Err(error) => {
@@ -65,10 +65,10 @@ mod tests {
     use super::*;
     use crate::model::Plan;
 
-    async fn ask(book: Option<Book>, query: &str) -> Response {
-        let book = Arc::new(ArcSwapOption::new(book.map(Arc::new)));
+    async fn ask(plans: Option<Plans>, query: &str) -> Response {
+        let plans = Arc::new(ArcSwapOption::new(plans.map(Arc::new)));
         let request = Request::get(format!("/v1/plan{query}")).body(Body::empty()).unwrap();
-        routes(book).oneshot(request).await.unwrap()
+        routes(plans).oneshot(request).await.unwrap()
     }
 
     async fn body(response: Response) -> Vec<u8> {
@@ -77,11 +77,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_agent_gets_its_plan() {
-        let answer = ask(Some(Book::default()), "?node=n1&vantage=host").await;
+        let answer = ask(Some(Plans::default()), "?node=n1&vantage=host").await;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(wire::read::<Plan>(&body(answer).await), Ok(Plan::default()));
         for odd in ["", "?node=n1&vantage=moon"] {
-            let answer = ask(Some(Book::default()), odd).await;
+            let answer = ask(Some(Plans::default()), odd).await;
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{odd}");
             assert_eq!(body(answer).await, ASK_SO.as_bytes());
         }

@@ -35,7 +35,7 @@ const KINDS: [&Kind; 5] =
 
 /// Everything that plans are made of.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
+pub struct Plans {
     peers: Share,
     nodes: Share,
     dns: Option<Dns>,
@@ -77,7 +77,7 @@ struct Dns {
     expected: Vec<ExpectedPlan>,
 }
 
-impl Book {
+impl Plans {
     /// Reads the facts, once the API has answered for every kind: an agent that got a plan made of
     /// nothing would drop its own good one.
     pub fn once_known(cluster: &Cluster) -> Option<Self> {

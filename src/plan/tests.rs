@@ -102,12 +102,12 @@ impl Facts {
         self.put(Key::new(namespace, name), slice)
     }
 
-    fn book(&self) -> Book {
-        Book::of(self.0.cluster())
+    fn plans(&self) -> Plans {
+        Plans::of(self.0.cluster())
     }
 
     fn plan(&self, node: &str) -> Plan {
-        self.book().plan(&Agent { node: node.into(), vantage: Vantage::Pod })
+        self.plans().plan(&Agent { node: node.into(), vantage: Vantage::Pod })
     }
 }
 
@@ -206,7 +206,7 @@ fn the_dns_service_its_replicas_and_the_newest_services_are_asked_for() {
     );
     let expected = dns.expected.iter().map(|it| it.service.to_string());
     assert_eq!(expected.collect::<Vec<_>>(), ["default/kubernetes", "shop/c", "shop/b", "shop/a"]);
-    let here = facts.book().plan(&Agent { node: "n2".into(), vantage: Vantage::Host }).dns_pods;
+    let here = facts.plans().plan(&Agent { node: "n2".into(), vantage: Vantage::Host }).dns_pods;
     assert_eq!(here[0].uid, "uid-kube-dns-n2".into());
     assert_eq!(here.len(), 1);
 }
@@ -225,7 +225,7 @@ fn a_replica_that_is_not_ready_is_not_asked_and_its_control_group_is_read() {
     let asked: Vec<&str> = asked.iter().map(|it| &*it.replica.pod.name).collect();
     assert_eq!(asked, ["kube-dns-n2"]);
     let host = Agent { node: "n3".into(), vantage: Vantage::Host };
-    assert_eq!(facts.book().plan(&host).dns_pods.len(), 1);
+    assert_eq!(facts.plans().plan(&host).dns_pods.len(), 1);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_replica_from_a_file_of_the_kubelet_is_read_by_the_name_of_its_control_group
             .slice("kube-system/kube-dns", 53, &[("n2", [10, 244, 12, 9])])
             .put(Key::new("kube-system", "kube-dns-n2"), static_pod(uid));
         let host = Agent { node: "n2".into(), vantage: Vantage::Host };
-        let pod = facts.book().plan(&host).dns_pods.remove(0);
+        let pod = facts.plans().plan(&host).dns_pods.remove(0);
         let containers = pod.containers.into_iter().map(|it| (it.name.to_string(), it.id, it.dns));
         (pod.uid.to_string(), containers.collect::<Vec<_>>())
     };
@@ -329,7 +329,7 @@ fn there_is_no_plan_before_the_api_has_answered_for_every_kind() {
         listed::<Service>,
         listed::<EndpointSlice>,
     ];
-    let is_known = |facts: &Facts| Book::once_known(facts.0.cluster()).is_some();
+    let is_known = |facts: &Facts| Plans::once_known(facts.0.cluster()).is_some();
     for last in 0..answers.len() {
         let mut facts = Facts::new();
         for (_, answer) in answers.iter().enumerate().filter(|(at, _)| *at != last) {

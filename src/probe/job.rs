@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::Probe;
+use super::counters::Kind;
 use super::dns::{self, Expected, Question};
 use super::echo::Echo;
-use super::tally::Kind;
 use crate::model::{DnsPath, DnsQuery, Failure, Key, Name, ProbeKind, Protocol, Replica, Target};
 
 /// An unanswered query is lost after so long.

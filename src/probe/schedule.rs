@@ -15,11 +15,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::counters::{Counters, KindCounters, Skip};
 use super::echo::Echo;
 use super::icmp;
 use super::job::{DEADLINE_DNS, Job, Row};
 use super::matrix::{Scope, matrix};
-use super::tally::{Counts, Skip, Tally};
 use super::windows::Windows;
 use crate::agent::resolv_conf::ResolvConf;
 use crate::agent::{Context, Running};
@@ -49,7 +49,7 @@ pub struct Schedule {
     /// Where windows are kept.
     pub windows: Arc<Windows>,
     /// Where all is counted.
-    pub tally: Arc<Tally>,
+    pub counters: Arc<Counters>,
     /// The sockets for echoes.
     pub echo: Arc<Echo>,
     /// The time.
@@ -65,7 +65,7 @@ pub struct Schedule {
 #[derive(Debug)]
 struct Entry {
     job: Arc<Job>,
-    counts: Option<Arc<Counts>>,
+    counts: Option<Arc<KindCounters>>,
     due: Instant,
     /// Each attempt that is under way holds one more.
     flights: Arc<()>,
@@ -82,7 +82,7 @@ struct Room {
 pub(super) fn start(context: &Context) -> Running {
     let options = &context.options;
     let windows = Arc::new(Windows::new(options.dns_window, options.reach_window));
-    let tally = Arc::new(Tally::new(context.agent().clone()));
+    let counters = Arc::new(Counters::new(context.agent().clone()));
     let echoes = !context.is_off(icmp::PROBE.switch.name);
     let echo = Arc::new(if echoes { Echo::open() } else { Echo::default() });
     let scope = Scope {
@@ -97,14 +97,14 @@ pub(super) fn start(context: &Context) -> Running {
     };
     let running = {
         let (context, echo) = (context.clone(), echo.clone());
-        let (windows, tally) = (windows.clone(), tally.clone());
+        let (windows, counters) = (windows.clone(), counters.clone());
         Running::default().task("probes", move |task| {
             let schedule = Schedule {
                 scope: scope.clone(),
                 conf: context.conf.subscribe(),
                 plan: context.plan.subscribe(),
                 windows: windows.clone(),
-                tally: tally.clone(),
+                counters: counters.clone(),
                 echo: echo.clone(),
                 uptime: context.uptime,
                 task,
@@ -134,7 +134,7 @@ pub(super) fn start(context: &Context) -> Running {
         observation.reach = Some(reading.reach.into());
         observation.captured = Some(reading.captured);
     };
-    running.observes(observe).exports(move || tally.rows())
+    running.observes(observe).exports(move || counters.rows())
 }
 
 impl Schedule {
@@ -172,9 +172,9 @@ impl Schedule {
         let conf = self.conf.borrow_and_update().clone();
         let plan = self.plan.borrow_and_update().clone();
         let made = matrix(&self.scope, &conf, plan.as_deref(), &self.echo);
-        self.tally.echoes(self.echo.is_open());
+        self.counters.echoes(self.echo.is_open());
         for (skip, count) in [(Skip::Denied, made.denied), (Skip::Capped, made.capped)] {
-            (0..count).for_each(|_| self.tally.skip(skip));
+            (0..count).for_each(|_| self.counters.skip(skip));
         }
         let refused = (made.denied, made.capped);
         if refused != self.refused && refused != (0, 0) {
@@ -189,7 +189,7 @@ impl Schedule {
             old.into_iter().map(|entry| (key(&entry.job), entry)).collect();
         let (now, first) = (Instant::now(), self.scope.dns_interval);
         let entry = |job: Job| {
-            let counts = job.counted().map(|kind| self.tally.planned(kind));
+            let counts = job.counted().map(|kind| self.counters.planned(kind));
             match old.remove(&key(&job)) {
                 Some(old) => {
                     let due = old.due.min(now + job.every);
@@ -206,25 +206,26 @@ impl Schedule {
     }
 
     fn launch(&self, entry: &mut Entry, room: &Room, running: &mut JoinSet<()>, now: Instant) {
-        self.tally.delayed(now - entry.due);
+        self.counters.delayed(now - entry.due);
         let every = entry.job.every;
         // Never later than due, so that "at least every 10 s" holds; and a process that was
         // stopped for a while does not make up for it.
         let next = entry.due + between(every.mul_f64(0.8), every);
         entry.due = if next > now { next } else { now + every };
         if Arc::strong_count(&entry.flights) > flights(&entry.job) {
-            return self.tally.skip(Skip::Busy);
+            return self.counters.skip(Skip::Busy);
         }
-        let Some(permit) = room.take(&entry.job) else { return self.tally.skip(Skip::Full) };
+        let Some(permit) = room.take(&entry.job) else { return self.counters.skip(Skip::Full) };
         let (job, counts, flight) =
             (entry.job.clone(), entry.counts.clone(), entry.flights.clone());
-        let (windows, tally, echo) = (self.windows.clone(), self.tally.clone(), self.echo.clone());
+        let (windows, counters, echo) =
+            (self.windows.clone(), self.counters.clone(), self.echo.clone());
         let uptime = self.uptime;
         running.spawn(async move {
             let outcome = job.ask.attempt(job.address, &echo).await;
             windows.count(&job, outcome, uptime.now().uptime);
             match (outcome, counts) {
-                (Err(Failure::Local), _) => tally.skip(Skip::Local),
+                (Err(Failure::Local), _) => counters.skip(Skip::Local),
                 (_, Some(counts)) => counts.count(outcome),
                 (_, None) => {}
             }

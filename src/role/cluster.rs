@@ -24,7 +24,7 @@ use crate::http::latest::Latest;
 use crate::http::metrics::{self, Metrics};
 use crate::http::{Limits, Server, pages, plan, report};
 use crate::owner::Owner;
-use crate::plan::Book;
+use crate::plan::Plans;
 use crate::pull::{self, Puller, Roster};
 use crate::report::Report;
 use crate::report::text::REFUSED;
@@ -55,7 +55,7 @@ const LEAF: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug, Default)]
 struct Published {
     report: Arc<ArcSwapOption<Report>>,
-    book: Arc<ArcSwapOption<Book>>,
+    plans: Arc<ArcSwapOption<Plans>>,
     roster: Arc<ArcSwap<Roster>>,
     /// How long the last report took.
     spent: watch::Sender<Duration>,
@@ -127,7 +127,7 @@ pub async fn publish(
     let owning = Task::beating("owner", OWNER);
     let owner = own(settings, inbox, published.clone(), uptime, owning.clone());
     tasks.push(owning);
-    let Published { report, book, spent, .. } = published;
+    let Published { report, plans, spent, .. } = published;
     let health = Health {
         tasks: tasks.clone(),
         ready: {
@@ -145,7 +145,7 @@ pub async fn publish(
         .merge(pages::routes(latest.clone()))
         .merge(report::routes(latest))
         .merge(health::routes(health))
-        .merge(plan::routes(book));
+        .merge(plan::routes(plans));
     let ended = tokio::select! {
         served = server.serve(listener, routes, stop.clone()) => served,
         () = lost(owner, &stop) => {
@@ -201,7 +201,7 @@ fn own(
             let Some(new) = owner.step(change) else { continue };
             tell_unscraped(&new, &mut unscraped);
             let facts = owner.cluster();
-            published.book.store(Book::once_known(facts).map(Arc::new));
+            published.plans.store(Plans::once_known(facts).map(Arc::new));
             published.roster.store(Arc::new(Agents::of(facts).contacts()));
             published.report.store(Some(Arc::new(new)));
             published.spent.send_replace(start.elapsed());

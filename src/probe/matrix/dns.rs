@@ -29,14 +29,14 @@ const EXPECTED: usize = 8;
 const DOMAIN: &str = "cluster.local";
 
 /// A name that surely exists.
-struct Known {
+struct KnownName {
     question: Question,
     /// The same in the other family.
     other: Question,
     expected: Expected,
 }
 
-impl Known {
+impl KnownName {
     fn udp(&self) -> Ask {
         Ask::Query(self.question.clone(), self.expected.clone())
     }
@@ -58,7 +58,7 @@ pub(super) fn add(maker: &mut Maker<'_>) {
         maker.made.denied += 1;
         return;
     };
-    let known = Known { question, other, expected: exactly(&addresses, like) };
+    let known = KnownName { question, other, expected: exactly(&addresses, like) };
     // A node's own file says nothing of the cluster: a guess at its names would find servers
     // wrong that are not, and the node's nameserver need not know them.
     if maker.conf.domain.is_some() || maker.scope.vantage == Vantage::Pod {
@@ -73,7 +73,7 @@ pub(super) fn add(maker: &mut Maker<'_>) {
 }
 
 /// What workloads do, from the file that they have.
-fn resolver(maker: &mut Maker<'_>, known: &Known, domain: &str) {
+fn resolver(maker: &mut Maker<'_>, known: &KnownName, domain: &str) {
     let Some(nameserver) = maker.conf.nameservers.first().copied() else { return };
     let server = nameserver.at(maker.scope.dns_port);
     let every = maker.scope.dns_interval;
@@ -101,7 +101,7 @@ fn resolver(maker: &mut Maker<'_>, known: &Known, domain: &str) {
 }
 
 /// The Service's address: fails where kube-proxy does, while its replicas answer.
-fn service(maker: &mut Maker<'_>, dns: &DnsPlan, known: &Known) {
+fn service(maker: &mut Maker<'_>, dns: &DnsPlan, known: &KnownName) {
     let every = maker.scope.dns_interval;
     for address in maker.capped(&dns.addresses, ADDRESSES) {
         let row = |protocol| row(DnsPath::Service, DnsQuery::Cluster, protocol, None);
@@ -111,7 +111,7 @@ fn service(maker: &mut Maker<'_>, dns: &DnsPlan, known: &Known) {
 }
 
 /// Each replica, and whether it knows what it should.
-fn replicas(maker: &mut Maker<'_>, dns: &DnsPlan, known: &Known, domain: &str) {
+fn replicas(maker: &mut Maker<'_>, dns: &DnsPlan, known: &KnownName, domain: &str) {
     let every = maker.scope.dns_interval;
     let services = maker.capped(&dns.expected, EXPECTED);
     for plan in maker.capped(&dns.replicas, REPLICAS) {

@@ -5,8 +5,8 @@ use crate::model::{
     ServicePlan, Target,
 };
 use crate::page::{Format, write};
+use crate::probe::counters::Counters;
 use crate::probe::dns::{Expected, Question};
-use crate::probe::tally::Tally;
 
 fn scope() -> Scope {
     Scope {
@@ -255,9 +255,9 @@ fn in_a_cluster_of_any_size_targets_queries_and_series_are_few() {
     let rate: f64 = queries.map(|job| job.every.as_secs_f64().recip()).sum();
     assert!((1.8..2.4).contains(&rate), "{rate} queries a second");
 
-    let tally = Tally::new(Agent { node: "n".into(), vantage: Vantage::Pod });
-    made.jobs.iter().filter_map(|job| job.counted()).for_each(|kind| _ = tally.planned(kind));
-    let page = write(&[&tally.rows()], Format::Text);
+    let counters = Counters::new(Agent { node: "n".into(), vantage: Vantage::Pod });
+    made.jobs.iter().filter_map(|job| job.counted()).for_each(|kind| _ = counters.planned(kind));
+    let page = write(&[&counters.rows()], Format::Text);
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     // The others are those of every role and of the DNS pods; the role's test counts them all.
     assert!((200..=250).contains(&series), "{series} series");

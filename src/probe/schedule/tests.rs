@@ -18,7 +18,7 @@ struct Bench {
     conf: watch::Sender<Arc<ResolvConf>>,
     plan: watch::Sender<Option<Arc<Plan>>>,
     windows: Arc<Windows>,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
     uptime: Uptime,
     _running: AbortOnDropHandle<Result<(), Infallible>>,
 }
@@ -45,21 +45,21 @@ fn bench_with(nameserver: Option<SocketAddr>, echo: Arc<Echo>) -> Bench {
     let (conf, conf_seen) = watch::channel(Arc::new(conf));
     let (plan, plan_seen) = watch::channel(None);
     let agent = Agent { node: "n1".into(), vantage: Vantage::Pod };
-    let (windows, tally) = (Arc::new(Windows::new(SOON, SOON)), Arc::new(Tally::new(agent)));
+    let (windows, counters) = (Arc::new(Windows::new(SOON, SOON)), Arc::new(Counters::new(agent)));
     let uptime = Uptime::start();
     let schedule = Schedule {
         scope,
         conf: conf_seen,
         plan: plan_seen,
         windows: windows.clone(),
-        tally: tally.clone(),
+        counters: counters.clone(),
         echo,
         uptime,
         task: Task::new("probes"),
         refused: (0, 0),
     };
     let _running = AbortOnDropHandle::new(tokio::spawn(schedule.run()));
-    Bench { conf, plan, windows, tally, uptime, _running }
+    Bench { conf, plan, windows, counters, uptime, _running }
 }
 
 impl Bench {
@@ -72,7 +72,7 @@ impl Bench {
     async fn counted(&self, line: &str, least: f64) {
         let wait = async {
             loop {
-                let page = write(&[&self.tally.rows()], Format::Text);
+                let page = write(&[&self.counters.rows()], Format::Text);
                 let count = page.lines().find_map(|it| it.strip_prefix(line));
                 if count.is_some_and(|count| count.trim().parse::<f64>().unwrap() >= least) {
                     return;

@@ -3,12 +3,12 @@ use crate::model::Vantage;
 use crate::page::{Format, write};
 use crate::probe::tcp;
 
-fn tally() -> Tally {
-    Tally::new(Agent { node: "n1".into(), vantage: Vantage::Pod })
+fn counters() -> Counters {
+    Counters::new(Agent { node: "n1".into(), vantage: Vantage::Pod })
 }
 
-fn page(tally: &Tally) -> String {
-    write(&[&tally.rows()], Format::Text).replace(r#"node="n1",vantage="pod","#, "")
+fn page(counters: &Counters) -> String {
+    write(&[&counters.rows()], Format::Text).replace(r#"node="n1",vantage="pod","#, "")
 }
 
 fn has(page: &str, lines: &[&str]) {
@@ -19,10 +19,10 @@ fn has(page: &str, lines: &[&str]) {
 
 #[test]
 fn planned_combinations_start_at_zero_and_others_do_not_exist() {
-    let tally = tally();
-    tally.planned(Kind::Probe(&tcp::PROBE, Target::Api));
-    tally.planned(Kind::Dns(DnsPath::Service, DnsQuery::Cluster, Protocol::Tcp));
-    let page = page(&tally);
+    let counters = counters();
+    counters.planned(Kind::Probe(&tcp::PROBE, Target::Api));
+    counters.planned(Kind::Dns(DnsPath::Service, DnsQuery::Cluster, Protocol::Tcp));
+    let page = page(&counters);
     for failure in tcp::PROBE.failures {
         let labels = format!(r#"{{probe="tcp",target="api",reason="{}"}}"#, failure.as_str());
         assert!(page.contains(&format!("netvitals_probe_failures_total{labels} 0")), "{page}");
@@ -43,14 +43,14 @@ fn planned_combinations_start_at_zero_and_others_do_not_exist() {
 
 #[test]
 fn what_fails_before_the_first_answer_is_no_part_of_the_headline() {
-    let tally = tally();
+    let counters = counters();
     let headline = Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
     for outcome in [Err(Failure::Timeout), Ok(Duration::ZERO), Err(Failure::Timeout)] {
-        tally.planned(headline).count(outcome);
+        counters.planned(headline).count(outcome);
     }
     let has = |family: &str, labels: &str, count| {
         let labels = format!(r#"{{path="resolver",query="cluster",protocol="udp"{labels}}}"#);
-        has(&page(&tally), &[&format!("netvitals_dns_{family}{labels} {count}")]);
+        has(&page(&counters), &[&format!("netvitals_dns_{family}{labels} {count}")]);
     };
     has("queries_total", "", 2);
     has("query_failures_total", r#",reason="timeout""#, 1);
@@ -58,15 +58,15 @@ fn what_fails_before_the_first_answer_is_no_part_of_the_headline() {
 
 #[test]
 fn an_attempt_is_counted_once_and_again_when_it_is_planned_anew() {
-    let tally = tally();
-    let api = || tally.planned(Kind::Probe(&tcp::PROBE, Target::Api));
+    let counters = counters();
+    let api = || counters.planned(Kind::Probe(&tcp::PROBE, Target::Api));
     api().count(Ok(Duration::from_millis(5)));
     api().count(Err(Failure::Refused));
     // A reason that this probe does not know.
     api().count(Err(Failure::Nxdomain));
-    tally.skip(Skip::Local);
+    counters.skip(Skip::Local);
     has(
-        &page(&tally),
+        &page(&counters),
         &[
             r#"netvitals_probe_attempts_total{probe="tcp",target="api"} 3"#,
             r#"netvitals_probe_failures_total{probe="tcp",target="api",reason="refused"} 1"#,
@@ -81,13 +81,14 @@ fn an_attempt_is_counted_once_and_again_when_it_is_planned_anew() {
 
 #[test]
 fn both_protocols_of_a_question_share_their_times() {
-    let tally = tally();
-    let plan = |protocol| tally.planned(Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, protocol));
+    let counters = counters();
+    let plan =
+        |protocol| counters.planned(Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, protocol));
     plan(Protocol::Udp).count(Ok(Duration::from_millis(300)));
     plan(Protocol::Tcp).count(Ok(Duration::from_millis(200)));
     let labels = r#"path="resolver",query="cluster""#;
     has(
-        &page(&tally),
+        &page(&counters),
         &[
             &format!("netvitals_dns_query_duration_seconds_bucket{{{labels},le=\"0.25\"}} 1"),
             &format!("netvitals_dns_query_duration_seconds_count{{{labels}}} 2"),

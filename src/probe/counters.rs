@@ -133,21 +133,21 @@ const fn timed(path: DnsPath, query: DnsQuery) -> bool {
     !matches!((path, query), (DnsPath::Nodelocal, _) | (_, DnsQuery::External))
 }
 
-/// The counts.
+/// All of an agent's counters.
 #[derive(Debug)]
-pub struct Tally {
+pub struct Counters {
     agent: Agent,
-    dns: RwLock<BTreeMap<(DnsPath, DnsQuery, Protocol), Arc<Counts>>>,
-    probes: RwLock<BTreeMap<(ProbeKind, Target), Arc<Counts>>>,
+    dns: RwLock<BTreeMap<(DnsPath, DnsQuery, Protocol), Arc<KindCounters>>>,
+    probes: RwLock<BTreeMap<(ProbeKind, Target), Arc<KindCounters>>>,
     /// One for each of `Skip::ALL`.
     skipped: [Counter; Skip::ALL.len()],
     delay: Times,
     echoes: AtomicBool,
 }
 
-/// The counts of one kind.
+/// The counters of one kind of attempts.
 #[derive(Debug)]
-pub struct Counts {
+pub struct KindCounters {
     attempts: Counter,
     failures: Vec<(Failure, Counter)>,
     /// Shared by both protocols of DNS; absent where times say nothing.
@@ -184,7 +184,7 @@ impl Times {
     }
 }
 
-impl Counts {
+impl KindCounters {
     fn new(failures: impl Iterator<Item = Failure>, times: Option<Arc<Times>>) -> Arc<Self> {
         Self::starting(failures, times, None)
     }
@@ -216,7 +216,7 @@ impl Counts {
     }
 }
 
-impl Tally {
+impl Counters {
     /// Begins with nothing planned.
     pub fn new(agent: Agent) -> Self {
         Self {
@@ -230,14 +230,14 @@ impl Tally {
     }
 
     /// Returns the counts of one kind, which exist from now on.
-    pub fn planned(&self, kind: Kind) -> Arc<Counts> {
+    pub fn planned(&self, kind: Kind) -> Arc<KindCounters> {
         // A panic in one of these lines would leave the maps as whole as they were.
         match kind {
             Kind::Probe(probe, target) => {
                 let mut probes = self.probes.write().unwrap_or_else(PoisonError::into_inner);
                 let counts = probes.entry((probe.kind, target)).or_insert_with(|| {
                     let times = probe.timed.then(|| Arc::new(Times::new(&DURATION.desc())));
-                    Counts::new(probe.failures.iter().copied(), times)
+                    KindCounters::new(probe.failures.iter().copied(), times)
                 });
                 counts.clone()
             }
@@ -257,7 +257,7 @@ impl Tally {
                 let is_headline = (path, query, protocol)
                     == (DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
                 let starting = is_headline.then(Starting::new);
-                let counts = Counts::starting(failures, times, starting);
+                let counts = KindCounters::starting(failures, times, starting);
                 dns.insert((path, query, protocol), counts.clone());
                 counts
             }
