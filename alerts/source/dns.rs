@@ -9,6 +9,47 @@ pub(super) fn group() -> Group {
     let asking = count(&exists(&["node"], &format!("netvitals_dns_queries_total{{{HEADLINE}}}")));
     let alerts = vec![
         Alert {
+            expr: once(&["namespace", "name"], &found(r#"check="dns_servers", severity="problem""#))
+                + " == 1",
+            pending: "1m",
+            keep: "2m",
+            summary: "No DNS server serves the cluster.",
+            says: "Behind Service {{ $labels.namespace }}/{{ $labels.name }} no pod is ready, or there is none, or it \
+                   leads nowhere: nobody answers for names of the cluster."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe service {{ $labels.name }}",
+            panel: 29,
+            ..critical("DNSServersDown")
+        },
+        Alert {
+            why: "Over a window: what ends again and again runs in between.",
+            expr: failing_server(),
+            pending: "10m",
+            keep: "5m",
+            summary: "A DNS server does not serve.",
+            says: "Pod {{ $labels.namespace }}/{{ $labels.pod }} is behind the DNS Service and does not get ready: the \
+                   others carry its share."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe pod {{ $labels.pod }}",
+            panel: 29,
+            ..warning("DNSServersDown")
+        },
+        Alert {
+            expr: once(
+                &["namespace", "name"],
+                &found(r#"check="dns_servers", severity="warning", kind="Service""#),
+            ) + " == 1",
+            pending: "30m",
+            keep: "15m",
+            summary: "One failure more ends cluster DNS.",
+            says: "Service {{ $labels.namespace }}/{{ $labels.name }} has one pod, or all on one node, while other \
+                   nodes could have one."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} get pods -o wide",
+            panel: 29,
+            ..warning("DNSServersFragile")
+        },
+        Alert {
             why: "From the agents' own counters, so that it works while the cluster role is down. Failures over \
                   attempts: in a total outage there is no success to divide. Still so in the last 2 minutes: what has \
                   healed pages nobody. What keeps netvitals' own pods from asking says nothing of workloads.",
@@ -156,6 +197,13 @@ fn failing_replica() -> String {
     let found = settled(&["namespace", "node"], &found(r#"code="dns_success.replica_failing""#));
     let found = format!(r#"label_replace({found}, "pod", "$1", "name", "(.+)")"#);
     super::promql::fold("max", &["namespace", "pod", "node"], &found) + " == 1"
+}
+
+fn failing_server() -> String {
+    let found = found(r#"check="dns_servers", severity="warning", kind="Pod""#);
+    let found = settled(&["namespace"], &format!("max_over_time({found}[5m])"));
+    let found = format!(r#"label_replace({found}, "pod", "$1", "name", "(.+)")"#);
+    super::promql::fold("max", &["namespace", "pod"], &found) + " == 1"
 }
 
 fn wrong(kind: &str) -> String {

@@ -35,7 +35,7 @@ pub use plan::{
     ContainerPlan, DnsPlan, EndpointPlan, ExpectedPlan, NodeTarget, Plan, PodPlan, ReplicaPlan,
     ServicePlan,
 };
-pub use pod::{Addresses, Container, Pod, Ports};
+pub use pod::{Addresses, Container, Pod, Ports, Stuck};
 pub use protocol::{IpFamily, Protocol};
 pub use service::{Service, ServicePort, TargetPort};
 pub use uid::Uid;

@@ -36,6 +36,20 @@ pub struct Pod {
     pub ready: bool,
     /// `metadata.deletionTimestamp` is set.
     pub terminating: bool,
+    /// What keeps one of its containers from running; absent while they run, and while they wait
+    /// for what comes by itself.
+    pub stuck: Option<Stuck>,
+}
+
+/// What `state.waiting.reason` of a container says that will not run without help.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stuck {
+    /// `CrashLoopBackOff`: it ended again and again, and waits for its next turn.
+    Crashing,
+    /// Its image cannot be had: `ImagePullBackOff`, `ErrImagePull` and their like.
+    Image,
+    /// It cannot be made of what its pod names: `CreateContainerConfigError` and its like.
+    Unmade,
 }
 
 impl Fact for Pod {

@@ -17,6 +17,8 @@ pub const HOLES: &[&str] = &[
     "selector",
     "owner",
     "container",
+    // More than there are.
+    "replicas",
     // Of what makes a node's network.
     "cni_namespace",
     "cni_pod",

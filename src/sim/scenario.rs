@@ -32,6 +32,16 @@ pub static ALL: &[Scenario] = &[
         },
     },
     Scenario {
+        name: "dns-down",
+        summary: "no node takes the two DNS pods, so that nobody answers",
+        root: Some("dns_servers.none_ready"),
+        change: |world| {
+            for pod in world.pods.iter_mut().filter(|pod| pod.owner.1 == "coredns") {
+                (pod.node, pod.address) = (None, None);
+            }
+        },
+    },
+    Scenario {
         name: "dead-endpoints",
         summary: "two pods of shop/cart are gone, and its EndpointSlice still names them",
         root: Some("endpoint_mismatch.stale"),

@@ -17,6 +17,8 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsDNSAnswersWrong",
     "NetvitalsDNSLatencyHigh",
     "NetvitalsDNSReplicaFailing",
+    "NetvitalsDNSServersDown",
+    "NetvitalsDNSServersFragile",
     "NetvitalsDNSSuccessLow",
     "NetvitalsDown",
     "NetvitalsEndpointsLagging",

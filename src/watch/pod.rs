@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::field::{Condition, Text, or_default, protocol};
 use super::object::Watched;
-use crate::model::{self, Labels, Name, Pod, Ports, Protocol, Status, Uid};
+use crate::model::{self, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid};
 
 /// What is kept of `metadata`.
 #[derive(Default, Deserialize)]
@@ -95,13 +95,21 @@ struct ContainerStatus<'a> {
     name: Option<Text<'a>>,
     #[serde(borrow, rename = "containerID")]
     id: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "or_default")]
-    state: State,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    state: State<'a>,
 }
 
 #[derive(Default, Deserialize)]
-struct State {
+struct State<'a> {
     running: Option<IgnoredAny>,
+    #[serde(borrow)]
+    waiting: Option<Waiting<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Waiting<'a> {
+    #[serde(borrow)]
+    reason: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +142,8 @@ impl Watched for Pod {
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             ready: status.conditions.is_some_and(|all| all.iter().any(is_ready)),
             terminating: metadata.deletion_timestamp.is_some(),
+            stuck: stuck(status.init_container_statuses)
+                .or_else(|| stuck(status.container_statuses)),
         }
     }
 }
@@ -174,6 +184,27 @@ fn running(spec: &Spec<'_>, status: &PodStatus<'_>) -> Box<[model::Container]> {
         .collect()
 }
 
+/// Returns what keeps the first of these containers from running that does not.
+fn stuck(all: Option<Vec<ContainerStatus<'_>>>) -> Option<Stuck> {
+    let mut reasons = all.into_iter().flatten().filter_map(|one| one.state.waiting?.reason);
+    reasons.find_map(|reason| {
+        Some(match &*reason {
+            "CrashLoopBackOff" => Stuck::Crashing,
+            "ImagePullBackOff"
+            | "ErrImagePull"
+            | "ErrImageNeverPull"
+            | "InvalidImageName"
+            | "ImageInspectError"
+            | "RegistryUnavailable"
+            | "SignatureValidationFailed" => Stuck::Image,
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                Stuck::Unmade
+            }
+            _ => return None,
+        })
+    })
+}
+
 /// Returns the named ports, in the order in which the endpoint controller looks them up: those
 /// of an init container count while it runs beside the others.
 fn ports(all: Option<Vec<Container<'_>>>, init: Option<Vec<Container<'_>>>) -> Ports {
@@ -204,7 +235,9 @@ mod tests {
                     { "ports": [{ "name": "web", "containerPort": 1, "protocol": "TCP" }] }
                 ], "initContainers": [{ "ports": [], "restartPolicy": "Always" }] },
                 "status": { "phase": "", "podIPs": [{ "ip": "a" }],
-                    "conditions": [{ "type": "", "status": "" }] }
+                    "conditions": [{ "type": "", "status": "" }],
+                    "containerStatuses": [{ "state": { "waiting": { "reason": "" } } }],
+                    "initContainerStatuses": [{ "state": { "waiting": { "reason": "" } } }] }
             }"#,
         );
         assert_eq!(empty, Pod::default());
@@ -345,6 +378,26 @@ mod tests {
             );
             let pod: Pod = read(&json);
             assert_eq!((pod.ended, pod.terminating, pod.ready), (ended, true, false), "{phase}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_does_not_run_without_help_says_why() {
+        for (field, reason, stuck) in [
+            ("containerStatuses", "CrashLoopBackOff", Some(Stuck::Crashing)),
+            ("initContainerStatuses", "CrashLoopBackOff", Some(Stuck::Crashing)),
+            ("containerStatuses", "ImagePullBackOff", Some(Stuck::Image)),
+            ("containerStatuses", "CreateContainerConfigError", Some(Stuck::Unmade)),
+            ("containerStatuses", "ContainerCreating", None),
+            ("containerStatuses", "PodInitializing", None),
+        ] {
+            let pod: Pod = read(&format!(
+                r#"{{ "status": {{ "{field}": [
+                    {{ "state": {{ "running": {{ "startedAt": "2026-07-01T12:00:00Z" }} }} }},
+                    {{ "state": {{ "waiting": {{ "reason": "{reason}" }} }} }}
+                ] }} }}"#
+            ));
+            assert_eq!(pod.stuck, stuck, "{field} {reason}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::rules::Rules;
 pub(super) fn row(rules: &Rules) -> Row {
     let mut panels = Vec::from(success(rules).map(|panel| panel.size(12, 8)));
     panels.extend(latency(rules));
-    panels.extend(servers(rules).map(|panel| panel.size(8, 7)));
+    panels.extend(servers(rules).map(|panel| panel.size(6, 7)));
     Row { title: Some((20, "DNS")), panels }
 }
 
@@ -77,9 +77,19 @@ fn latency(rules: &Rules) -> [Panel; 3] {
     ]
 }
 
-fn servers(rules: &Rules) -> [Panel; 3] {
+fn servers(rules: &Rules) -> [Panel; 4] {
     let by_path = ["path", "query", "protocol"];
     [
+        Panel::lines(
+            29,
+            "DNS servers",
+            "Pods behind the DNS Service by their state; of a Service that selects none, what it \
+             leads to.",
+        )
+        .query(&once(&["state"], &series("netvitals_dns_servers", "")), "{{state}}")
+        .unit("short")
+        .empty("no DNS Service, or it cannot be read")
+        .alerts(rules, &["NetvitalsDNSServersDown", "NetvitalsDNSServersFragile"]),
         Panel::lines(
             26,
             "DNS replicas: failing observers",

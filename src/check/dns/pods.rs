@@ -34,9 +34,13 @@ impl Pods {
 
     /// Fills what a finding tells to run.
     pub(super) fn name(&self, finding: Finding) -> Finding {
+        self.name_without_owner(finding).with("owner", self.owner.as_ref())
+    }
+
+    /// Fills what a finding tells to run that does not change what makes the pods.
+    pub(super) fn name_without_owner(&self, finding: Finding) -> Finding {
         finding
             .with("selector", self.selector.as_ref())
-            .with("owner", self.owner.as_ref())
             .with("dns_namespace", Some(&self.namespace))
     }
 }

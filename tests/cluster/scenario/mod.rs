@@ -8,6 +8,7 @@ mod api_server;
 mod changes;
 mod dashboard;
 mod dns;
+mod dns_servers;
 mod endpoints;
 mod faults;
 mod healthy;
@@ -51,6 +52,7 @@ static FILES: &[&[Scenario]] = &[
     healthy::ALL,
     dashboard::ALL,
     dns::ALL,
+    dns_servers::ALL,
     alerting::ALL,
     policy::ALL,
     throttling::ALL,

@@ -172,6 +172,22 @@ fn the_nodes_of_a_critical_alert_are_not_told_one_by_one() {
 }
 
 #[test]
+fn dns_that_nobody_serves_is_told_with_what_users_feel() {
+    let text = "
+        DNSServersDown critical cluster=east namespace=kube-system name=kube-dns
+        DNSServersDown warning cluster=east namespace=kube-system pod=coredns-1
+        DNSServersFragile warning cluster=east namespace=kube-system name=kube-dns
+        DNSReplicaFailing warning cluster=east namespace=kube-system pod=coredns-1 node=n1
+        DNSSuccessLow critical cluster=east
+        DNSServersDown warning cluster=west namespace=kube-system pod=coredns-1";
+    let left = "
+        DNSServersDown critical cluster=east namespace=kube-system name=kube-dns
+        DNSSuccessLow critical cluster=east
+        DNSServersDown warning cluster=west namespace=kube-system pod=coredns-1";
+    assert_eq!(told(text), alerts(left));
+}
+
+#[test]
 fn a_policy_on_netvitals_itself_is_one_alert() {
     let text = "
         AgentMissing warning kind=NetworkPolicy namespace=netvitals name=deny-all
