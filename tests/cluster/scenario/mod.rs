@@ -19,6 +19,7 @@ mod policy;
 mod reach;
 mod remedies;
 mod throttling;
+mod wrong;
 
 use crate::stage::Stage;
 
@@ -59,6 +60,7 @@ static FILES: &[&[Scenario]] = &[
     addresses::ALL,
     endpoints::ALL,
     remedies::ALL,
+    wrong::ALL,
     reach::ALL,
     nodes::ALL,
     changes::ALL,

@@ -1,0 +1,69 @@
+//! Objects that are wrong, all at once: each is found by itself, and none disturbs another.
+//!
+//! Such a fault is one file of `files/wrong/` and nothing else: its name is the code that is found, its first line names
+//! the object. Namespaced objects get the namespace `wrong`, and are gone with it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Scenario, quick};
+use crate::stage::Stage;
+use crate::tools::source;
+use crate::wait::{holds, secs, until};
+
+pub(super) const ALL: &[Scenario] = &[quick("wrong_objects_are_found_each_by_itself", show)];
+
+const NAMESPACE: &str = "wrong";
+
+/// A file of wrong objects.
+struct Wrong {
+    path: PathBuf,
+    code: String,
+    object: String,
+}
+
+impl Wrong {
+    fn all() -> Vec<Self> {
+        let folder = source("tests/cluster/files/wrong");
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{error}"));
+        let mut all: Vec<Self> =
+            entries.map(|entry| Self::of(entry.expect("an entry").path())).collect();
+        all.sort_by(|one, other| one.code.cmp(&other.code));
+        assert!(!all.is_empty(), "{} is empty", folder.display());
+        all
+    }
+
+    fn of(path: PathBuf) -> Self {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}"));
+        let object = text.strip_prefix("# ").and_then(|line| line.split_once(':'));
+        let (object, _) = object.unwrap_or_else(|| panic!("{}: no object", path.display()));
+        let code = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        Self { code: code.to_owned(), object: object.to_owned(), path }
+    }
+}
+
+fn show(stage: &Stage) {
+    let cluster = &stage.cluster;
+    let all = Wrong::all();
+    cluster.kubectl(&["create", "namespace", NAMESPACE]);
+    for wrong in &all {
+        cluster.kubectl(&["apply", "-n", NAMESPACE, "-f", &wrong.path.display().to_string()]);
+    }
+    for Wrong { code, object, .. } in &all {
+        stage.finds(code, object, secs(180));
+    }
+    stage.nothing_but(|found| {
+        all.iter().any(|wrong| found.code == wrong.code && found.object == wrong.object)
+    });
+    println!("    {} files of wrong objects are found", all.len());
+    for wrong in &all {
+        let path = wrong.path.display().to_string();
+        cluster.kubectl(&["delete", "-n", NAMESPACE, "--wait=false", "-f", &path]);
+    }
+    cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
+    until("the namespace is gone", secs(90), || {
+        let there = cluster.try_kubectl(&["get", "namespace", NAMESPACE]);
+        holds(there.is_err(), || "it is there".into())
+    });
+    stage.healthy(secs(120));
+}
