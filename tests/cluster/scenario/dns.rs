@@ -13,6 +13,7 @@ pub(super) const ALL: &[Scenario] = &[
     quick("dns_replica_that_fails_is_named", one_replica),
     quick("dns_replica_without_the_api_answers_wrong", stale_replica),
     quick("dns_of_one_node_dead_names_the_node", one_node),
+    quick("dns_that_hides_empty_services_by_its_corefile_is_not_wrong", empty_hidden),
 ];
 
 /// Queries over UDP for names of the cluster, of the agents on the pod network, by whatever path.
@@ -111,4 +112,30 @@ fn one_node(stage: &Stage) {
     fault.heal();
     stage.healthy(secs(150));
     monitor.resolves("NetvitalsDNSSuccessLow", secs(150));
+}
+
+/// Services without endpoints are hidden, and one is scaled to zero: no answer is wrong.
+fn empty_hidden(stage: &Stage) {
+    let cluster = &stage.cluster;
+    let fault = cluster.coredns().ignore_empty_services();
+    let services = "/api/v1/namespaces/default/services";
+    // As of a workload that is scaled to zero: it selects, and nothing is there.
+    let spec = json!({"selector": {"app": "scaled-to-zero"}, "ports": [{"port": 80}]});
+    let service = json!({"metadata": {"name": "scaled-to-zero"}, "spec": spec});
+    cluster.api().create(services, &service);
+    until("agents are told to ask for it", secs(180), || {
+        let replicas = cluster.netvitals(Part::Cluster);
+        replicas.iter().try_for_each(|replica| {
+            let plan = replica.get("/v1/plan?node=n1")?;
+            holds(plan.contains("scaled-to-zero"), || plan.chars().take(400).collect())
+        })
+    });
+    // A wrong answer is found after a minute of them.
+    for _ in 0..20 {
+        cluster.rest(secs(5));
+        stage.nothing_but(|_| false);
+    }
+    cluster.api().delete(&format!("{services}/scaled-to-zero"), true);
+    fault.heal();
+    stage.healthy(secs(180));
 }

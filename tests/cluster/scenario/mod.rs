@@ -5,6 +5,7 @@
 mod addresses;
 mod alerting;
 mod api_server;
+mod backup;
 mod changes;
 mod dashboard;
 mod dns;
@@ -65,6 +66,7 @@ static FILES: &[&[Scenario]] = &[
     nodes::ALL,
     changes::ALL,
     api_server::ALL,
+    backup::ALL,
     faults::control_plane::ALL,
     faults::dns::ALL,
     faults::ingress::ALL,
