@@ -11,6 +11,7 @@ mod dashboard;
 mod dns;
 mod dns_servers;
 mod endpoints;
+mod endurance;
 mod faults;
 mod healthy;
 mod install;
@@ -67,6 +68,7 @@ static FILES: &[&[Scenario]] = &[
     changes::ALL,
     api_server::ALL,
     backup::ALL,
+    endurance::ALL,
     faults::control_plane::ALL,
     faults::dns::ALL,
     faults::ingress::ALL,
