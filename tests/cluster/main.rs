@@ -1,9 +1,10 @@
 //! The real cluster, and the scenarios that are shown on it: `make e2e`, `make cluster`.
 //!
 //! `e2e [NAME…]` runs the scenarios whose name contains one of the words; `--lanes=N` before them does so on N clusters
-//! side by side. Without a word it runs everything: all scenarios, and these two, each of which is an argument, too:
+//! side by side. Without a word it runs everything: all scenarios, and these three, each of which is an argument, too:
 //! `--killed N [SEED]` kills N runs at random moments and looks for what is left of them, `--dual-stack` shows a cluster
-//! whose nodes, pods and Services have addresses of both families.
+//! whose nodes, pods and Services have addresses of both families, `--five-nodes` one of more nodes, of which one or two
+//! have no DNS.
 //!
 //! `--list` names the scenarios, `--stay` starts a cluster and leaves it until Ctrl-C, `--down` ends those.
 
@@ -18,6 +19,7 @@ mod containerfile;
 mod control_plane;
 mod dual_stack;
 mod fault;
+mod five_nodes;
 mod helm;
 mod image;
 mod ingress;
@@ -58,7 +60,7 @@ use crate::scenario::Scenario;
 use crate::stage::Stage;
 
 /// What is part of everything, and starts clusters of its own.
-const BESIDES: &[&[&str]] = &[&["--dual-stack"], &["--killed", "20"]];
+const BESIDES: &[&[&str]] = &[&["--dual-stack"], &["--five-nodes"], &["--killed", "20"]];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--quiet").collect();
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         [word::FIRST, ..] => confine::first(&args[1..]),
         [word::INSIDE, "--stay"] => stay(),
         [word::INSIDE, "--dual-stack"] => dual_stack::show(),
+        [word::INSIDE, "--five-nodes"] => five_nodes::show(),
         [word::INSIDE, ..] => run(&chosen(&words[1..])),
         [word::LANE, rest @ ..] => {
             lanes::end_with_parent();
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
         }
         [word::JANITOR, owner] => confine::janitor(owner),
         [word::NODE, name, folder] => node::hold(name, folder),
-        ["--dual-stack"] => confine::outside(&args),
+        ["--dual-stack" | "--five-nodes"] => confine::outside(&args),
         ["--down"] => confine::down(),
         ["--killed", times] => killed::show(number(times), fastrand::u64(..)),
         ["--killed", times, seed] => killed::show(number(times), number(seed)),
