@@ -11,6 +11,7 @@ pub(crate) mod image {
     pub(crate) const PAUSE: &str = "docker.io/testbed/pause:1";
     pub(crate) const COREDNS: &str = "docker.io/testbed/coredns:1";
     pub(crate) const BUSYBOX: &str = "docker.io/testbed/busybox:1";
+    pub(crate) const POLICY_ENGINE: &str = "docker.io/testbed/kube-network-policies:1";
     /// As the container runtime completes the name in the chart.
     pub(crate) const NETVITALS: &str =
         concat!("docker.io/netvitals/netvitals:", env!("CARGO_PKG_VERSION"));
@@ -31,14 +32,8 @@ pub(crate) struct Tools {
 impl Tools {
     /// Asks the script that builds them; a moment when they are built.
     pub(crate) fn find() -> Self {
-        let script = source("tests/tools/build");
-        let families =
-            ["etcd", "kubernetes", "coredns", "prometheus", "alertmanager", "helm", "kwok"];
-        let words: Vec<String> = [script.display().to_string()]
-            .into_iter()
-            .chain(families.iter().map(|family| (*family).to_owned()))
-            .collect();
-        Self { folders: run(&words).lines().map(PathBuf::from).collect() }
+        let script = source("tests/tools/build").display().to_string();
+        Self { folders: run(&[script]).lines().map(PathBuf::from).collect() }
     }
 
     /// The path of a program.
@@ -77,12 +72,6 @@ impl Tools {
                 links: Vec::new(),
             },
             Image {
-                name: image::COREDNS,
-                config: entrypoint(&["/coredns"]),
-                programs: vec![(PathBuf::from(self.path("coredns")), "/coredns".into())],
-                links: Vec::new(),
-            },
-            Image {
                 name: image::BUSYBOX,
                 config: shell(),
                 programs: vec![(PathBuf::from("/bin/busybox"), "/bin/busybox".into())],
@@ -92,7 +81,16 @@ impl Tools {
         if let Some(binary) = netvitals() {
             images.push(Image::shipped(image::NETVITALS, &binary));
         }
-        images.iter().map(|image| image.write(folder)).collect()
+        let mut files: Vec<PathBuf> = images.iter().map(|image| image.write(folder)).collect();
+        files.push(self.image_of("coredns", image::COREDNS, folder));
+        files
+    }
+
+    /// Makes an image in `folder` that holds one of the programs, and runs it.
+    pub(crate) fn image_of(&self, program: &str, name: &'static str, folder: &Path) -> PathBuf {
+        let inside = format!("/{program}");
+        let programs = vec![(PathBuf::from(self.path(program)), inside.clone())];
+        Image { name, config: entrypoint(&[&inside]), programs, links: Vec::new() }.write(folder)
     }
 }
 

@@ -119,7 +119,7 @@ impl Node {
             try_run(&enter(vec!["ctr".into(), "version".into()])).map(drop)
         });
         for image in make.images {
-            inside(&["ctr", "-n", "k8s.io", "images", "import", &image.display().to_string()]);
+            inside(&import(&image.display().to_string()));
         }
         let kubelet = start(
             "kubelet",
@@ -167,6 +167,11 @@ impl Node {
     /// Panics with its words when it says no.
     pub(crate) fn run(&self, argv: &[&str]) -> String {
         self.try_run(argv).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// Takes in one more image.
+    pub(crate) fn import(&self, image: &Path) {
+        self.run(&import(&image.display().to_string()));
     }
 
     /// A pod's group in the hierarchy of a controller; none where the pod does not run here.
@@ -291,6 +296,11 @@ impl Node {
             holds(pids.is_empty(), || format!("{pids:?}"))
         });
     }
+}
+
+/// The command by which a node takes in an image.
+fn import(image: &str) -> [&str; 6] {
+    ["ctr", "-n", "k8s.io", "images", "import", image]
 }
 
 /// The processes of a group and those below it.

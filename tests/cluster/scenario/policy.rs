@@ -9,11 +9,12 @@ use crate::helm::with_host_agents;
 use crate::netvitals::{Part, Pod, findings, roots};
 use crate::plan::DNS_IP;
 use crate::stage::{Stage, listed};
-use crate::wait::secs;
+use crate::wait::{holds, secs, until};
 
 pub(super) const ALL: &[Scenario] = &[
     quick("policy_that_restricts_netvitals_is_named_alone", foreign_deny),
     quick("policies_shipped_let_through_what_is_needed", shipped),
+    quick("policy_of_the_own_port_explains_no_dns_failure", own_port),
 ];
 
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/netvitals/networkpolicies";
@@ -27,11 +28,13 @@ fn foreign_deny(stage: &Stage) {
         "metadata": {"name": "default-deny"},
         "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
     });
+    let engine = stage.cluster.enforce_policies();
     stage.cluster.api().create(POLICIES, &policy);
-    let fault = stage.cluster.policies("netvitals").enforce();
     let [one, other, ..] = &stage.cluster.netvitals(Part::Agent)[..] else { panic!("no agents") };
     let node = stage.cluster.node(&one.node);
-    assert!(!connects(node, &one.uid, &other.ip, PORT), "the drops are not there");
+    until("the policy is in force", secs(30), || {
+        holds(!connects(node, &one.uid, &other.ip, PORT), || "agents reach agents".into())
+    });
     let object = "NetworkPolicy netvitals/default-deny";
     stage.finds("agents.restricted_by_policy", object, secs(60));
     // Several windows. What the agents see through the drops may be found, as its consequence; a node is never at fault.
@@ -47,9 +50,9 @@ fn foreign_deny(stage: &Stage) {
         }
     }
     stage.finds("agents.restricted_by_policy", object, secs(10));
-    fault.heal();
     stage.cluster.api().delete(&format!("{POLICIES}/default-deny"), true);
     stage.healthy(secs(180));
+    engine.heal();
 }
 
 /// The chart's own policies: what netvitals needs passes, and so does who may collect; others do not.
@@ -75,7 +78,7 @@ fn shipped(stage: &Stage) {
     collector.runs();
     stranger.runs();
     let (agents, replicas) = (cluster.netvitals(Part::Agent), cluster.netvitals(Part::Cluster));
-    let fault = cluster.policies("netvitals").enforce();
+    let engine = cluster.enforce_policies();
     let from = |pod: &Pod, to: &Pod| connects(cluster.node(&pod.node), &pod.uid, &to.ip, PORT);
     let n1 = cluster.node("n1");
     let pings =
@@ -101,8 +104,30 @@ fn shipped(stage: &Stage) {
         stage.nothing_but(|_| false);
     }
     stage.healthy(secs(5));
-    fault.heal();
     for policy in policies {
         cluster.api().delete(&format!("{POLICIES}/{}", api::name(policy)), true);
     }
+    engine.heal();
+}
+
+/// A policy lets in what netvitals needs, and a node's DNS is dead for another reason: the policy explains nothing.
+fn own_port(stage: &Stage) {
+    let policy = json!({
+        "metadata": {"name": "own-port"},
+        "spec": {
+            "podSelector": {}, "policyTypes": ["Ingress"],
+            "ingress": [{"ports": [{"port": 12350}]}],
+        },
+    });
+    let engine = stage.cluster.enforce_policies();
+    stage.cluster.api().create(POLICIES, &policy);
+    stage.healthy(secs(60));
+    let fault = stage.cluster.node("n2").drop_dns();
+    stage.finds("dns_success.node_low", "Node n2", secs(150));
+    stage.names_root("dns_success.node_low", "Node n2", secs(60));
+    stage.nothing_but(|found| found.code == "dns_success.node_low" && found.object == "Node n2");
+    fault.heal();
+    stage.healthy(secs(150));
+    stage.cluster.api().delete(&format!("{POLICIES}/own-port"), true);
+    engine.heal();
 }

@@ -9,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::fault::dig;
 use crate::plan::DNS_IP;
 use crate::scenario::{Scenario, any};
+use crate::wait::{holds, secs, until};
 use crate::web as http;
 
 pub(in crate::scenario) const ALL: &[Scenario] =
@@ -16,13 +17,11 @@ pub(in crate::scenario) const ALL: &[Scenario] =
 
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
 
-/// Makes a policy, enforces it, looks, and takes it away.
-fn with_policy(cluster: &Cluster, spec: &Value, look: impl FnOnce()) {
+/// Makes a policy, waits until `look` sees it in force, and takes it away.
+fn with_policy(cluster: &Cluster, spec: &Value, look: impl FnMut() -> Result<(), String>) {
     let policy = json!({"metadata": {"name": "wall"}, "spec": spec});
     cluster.api().create(POLICIES, &policy);
-    let fault = cluster.policies("default").enforce();
-    look();
-    fault.heal();
+    until("the policy is in force", secs(60), look);
     cluster.api().delete(&format!("{POLICIES}/wall"), true);
 }
 
@@ -44,25 +43,32 @@ fn policy_enforced(cluster: &Cluster) {
                 .map(|tried| tried.join().unwrap())
         })
     };
+    let reached = |wanted: [bool; 3]| {
+        let reach = reach();
+        holds(reach == wanted, || format!("{reach:?}"))
+    };
+    let engine = cluster.enforce_policies();
     assert_eq!(reach(), [true, true, true], "before any policy");
     let all = json!({});
     let select = json!({"matchLabels": {"app": "web"}});
     with_policy(cluster, &json!({"podSelector": all, "policyTypes": ["Ingress"]}), || {
-        assert_eq!(reach(), [false, false, false]);
+        reached([false, false, false])?;
         assert!(http::get(&format!("{there}:8080"), "/").is_ok(), "the lab looks on");
         assert!(n2.try_run(&["timeout", "2", "bash", "-c", &open(&there)]).is_ok(), "its node");
         assert!(dig(n1, DNS_IP, "kubernetes.default.svc.cluster.local").is_ok(), "another one's");
+        Ok(())
     });
     let from = json!([{"podSelector": {"matchLabels": {"app": "friend"}}}]);
     let ingress = json!([{"from": from, "ports": [{"port": "http"}]}]);
     with_policy(cluster, &json!({"podSelector": select, "ingress": ingress}), || {
-        assert_eq!(reach(), [true, false, false]);
+        reached([true, false, false])?;
         assert!(n1.in_pod(&friend.uid(), &["ping", "-c", "1", "-W", "1", &there]).is_err());
+        Ok(())
     });
     let except = json!([format!("{}/32", addresses[1])]);
     let from = json!([{"ipBlock": {"cidr": "10.244.0.0/16", "except": except}}]);
     with_policy(cluster, &json!({"podSelector": select, "ingress": [{"from": from}]}), || {
-        assert_eq!(reach(), [true, false, true]);
+        reached([true, false, true])
     });
     let asks = || {
         let server = format!("@{DNS_IP}");
@@ -86,16 +92,18 @@ fn policy_enforced(cluster: &Cluster) {
         cluster,
         &json!({"podSelector": select, "egress": egress, "policyTypes": ["Egress"]}),
         || {
-            assert_eq!(reach(), [true, true, false]);
+            reached([true, true, false])?;
             assert!(asks());
+            Ok(())
         },
     );
     with_policy(cluster, &json!({"podSelector": select, "policyTypes": ["Egress"]}), || {
-        assert!(!asks());
+        holds(!asks(), || "it is answered".into())
     });
-    assert_eq!(reach(), [true, true, true], "after the last policy");
-    let left = n2.run(&["iptables", "-w", "-S"]);
-    assert!(!left.contains("Ingress-") && !left.contains("Egress-"), "{left}");
+    until("no policy is in force", secs(60), || reached([true, true, true]));
+    engine.heal();
+    let left = n2.run(&["iptables", "-w", "-t", "mangle", "-S"]);
+    assert!(!left.contains("NFQUEUE"), "{left}");
 }
 
 fn open(ip: &str) -> String {
