@@ -31,6 +31,8 @@ pub(crate) fn show() -> ExitCode {
         assert_eq!(addresses, (1, 1), "{} has other addresses", node.name);
     }
     cluster.apply(&source("tests/cluster/files/web.yaml"));
+    // One for each node: no node takes two.
+    cluster.kubectl(&["scale", "deployment/web", &format!("--replicas={}", options.nodes)]);
     let service = "/api/v1/namespaces/default/services/web";
     let both =
         cluster.api().patch(service, &json!({"spec": {"ipFamilyPolicy": "RequireDualStack"}}));

@@ -34,7 +34,7 @@ fn show(stage: &Stage) {
         cluster.api().get("/apis/apps/v1/namespaces/default/deployments/web").unwrap();
     let mut spec = template["spec"]["template"]["spec"].clone();
     spec["containers"][0]["image"] = json!(image::BUSYBOX);
-    spec["topologySpreadConstraints"] = Value::Null;
+    spec["affinity"] = Value::Null;
     // Where an address has just become free; the scheduler is not what this is about.
     spec["nodeName"] = dead["spec"]["nodeName"].clone();
     let bare = json!({"metadata": {"name": "bare", "labels": {"app": "web"}}, "spec": spec});
