@@ -155,6 +155,11 @@ impl Course {
         Step::Watch(if self.bad == 0 { WATCH } else { PROBATION })
     }
 
+    /// What is known may be of a state that never was: a list is due.
+    pub(super) fn doubt(&mut self) {
+        self.version.clear();
+    }
+
     /// A list begins; returns whether it is not the first.
     pub(super) fn begin(&mut self) -> bool {
         // Should the list fail, the next step is one again.

@@ -18,6 +18,7 @@ use super::error::{WatchError, one_line};
 use super::object::{Line, Page, Seen, Watched};
 use super::progress::{Progress, STALL};
 use super::request::Resource;
+use super::restored::Restored;
 use super::served::Presence;
 use crate::cluster::{Change, Event};
 use crate::model::Key;
@@ -37,6 +38,7 @@ pub(super) struct Context<T> {
     /// What an event is to the owner of the facts.
     pub(super) change: fn(Event<T>) -> Change,
     pub(super) served: Served,
+    pub(super) restored: Restored,
     pub(super) task: Task,
 }
 
@@ -75,6 +77,7 @@ struct Follower<'c, T> {
     context: &'c Context<T>,
     resource: Resource,
     course: Course,
+    restored: Restored,
     logged: Option<Instant>,
 }
 
@@ -82,7 +85,10 @@ impl<'c, T: Watched> Follower<'c, T> {
     fn new(context: &'c Context<T>, version: &'static str) -> Self {
         let Context { client, counts, .. } = context;
         let resource = Resource::new(client.clone(), T::KIND, version, counts.clone());
-        Self { context, resource, course: Course::new(T::KIND), logged: None }
+        let mut restored = context.restored.clone();
+        // It begins with a list: what was told before is no news.
+        restored.is_news();
+        Self { context, resource, course: Course::new(T::KIND), restored, logged: None }
     }
 
     fn counts(&self) -> &Of {
@@ -92,12 +98,20 @@ impl<'c, T: Watched> Follower<'c, T> {
     async fn run(mut self) {
         loop {
             self.context.task.beat();
+            if self.restored.is_news() {
+                self.course.doubt();
+                let reason = "another kind has seen that the API server went back in time";
+                tracing::info!(kind = T::KIND.label, reason, "a kind is listed again");
+            }
             let step = self.course.next(Instant::now());
             let Err(error) = self.take(step).await else { continue };
             if matches!(error, WatchError::Orphaned) {
                 return;
             }
             self.counts().restarts.inc();
+            if matches!(error, WatchError::Regressed) {
+                self.restored.tell();
+            }
             if T::KIND.optional && matches!(error, WatchError::Refused { code: 404, .. }) {
                 self.context.served.doubt();
             }

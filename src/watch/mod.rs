@@ -15,6 +15,7 @@ mod object;
 mod pod;
 mod progress;
 mod request;
+mod restored;
 mod served;
 mod service;
 mod split;
@@ -32,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use self::discovery::Served;
 use self::follow::Context;
 use self::object::Watched;
+use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Service};
 use crate::task::{Task, supervise};
@@ -65,6 +67,7 @@ struct Parts {
     changes: Sender<Change>,
     counts: Arc<Counts>,
     served: Served,
+    restored: Restored,
     task: Task,
 }
 
@@ -83,9 +86,9 @@ const fn watch<T: Watched>() -> Watch {
 }
 
 fn start<T: Watched>(parts: Parts, change: fn(Event<T>) -> Change) -> Running {
-    let Parts { client, changes, counts, served, task } = parts;
+    let Parts { client, changes, counts, served, restored, task } = parts;
     Box::pin(async move {
-        follow::follow(Context { client, counts, changes, change, served, task }).await;
+        follow::follow(Context { client, counts, changes, change, served, restored, task }).await;
         Ok(())
     })
 }
@@ -141,10 +144,11 @@ pub fn run(
     let kinds = || watches.iter().map(|watch| watch.kind);
     let counts = Arc::new(Counts::new(kinds()));
     let served = Served::new(kinds().filter(|kind| kind.is_discovered()));
+    let restored = Restored::default();
     let mut tasks = Vec::new();
     for watch in watches {
         let (client, changes, counts) = (client.clone(), changes.clone(), counts.clone());
-        let served = served.clone();
+        let (served, restored) = (served.clone(), restored.clone());
         // As in the API's paths, unless two groups have it.
         let Kind { label, name, plural, .. } = watch.kind;
         let task = Task::beating(if label == name { plural } else { label }, HANGS);
@@ -156,6 +160,7 @@ pub fn run(
                 changes: changes.clone(),
                 counts: counts.clone(),
                 served: served.clone(),
+                restored: restored.clone(),
                 task: beating.clone(),
             })
         };
