@@ -18,6 +18,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getuid};
 use std::os::unix::process::CommandExt;
 
+use crate::inotify::Raised;
 use crate::lab::Lab;
 
 /// The owner's process id, for all that run inside.
@@ -60,7 +61,7 @@ pub(crate) fn outside(args: &[String]) -> ExitCode {
 fn confined(lab: &Lab, args: &[String]) -> Result<ExitCode, String> {
     let exe = exe();
     lab.make().map_err(|error| format!("no folder for the run: {error}"))?;
-    let janitor = start_janitor(lab)?;
+    let janitor = start_janitor(lab, None)?;
     let mut run = Command::new("unshare")
         .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .arg(&exe)
@@ -82,14 +83,15 @@ fn confined(lab: &Lab, args: &[String]) -> Result<ExitCode, String> {
     Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Starts who removes what a run leaves, once its owner has ended.
+/// Starts who removes what a run leaves, once its owner has ended, and puts back what it raised.
 ///
 /// # Errors
 ///
 /// Fails where no process can be started.
-pub(crate) fn start_janitor(lab: &Lab) -> Result<Child, String> {
+pub(crate) fn start_janitor(lab: &Lab, raised: Option<Raised>) -> Result<Child, String> {
     Command::new(exe())
         .args([word::JANITOR, &lab.owner().to_string()])
+        .args(raised.into_iter().flat_map(Raised::words))
         .stdin(Stdio::piped())
         // Ctrl-C is for the run, not for who cleans up behind it.
         .process_group(0)
@@ -137,10 +139,13 @@ pub(crate) fn first(args: &[String]) -> ExitCode {
     }
 }
 
-/// Waits for the end of the run's owner, then removes what a kernel keeps.
-pub(crate) fn janitor(owner: &str) -> ExitCode {
+/// Waits for the end of the run's owner, then removes what a kernel keeps, and puts back what the run raised.
+pub(crate) fn janitor(owner: &str, raised: &[&str]) -> ExitCode {
     let Ok(owner) = owner.parse() else { return ExitCode::FAILURE };
     wait_for_eof();
+    if let Some(Err(error)) = Raised::of_words(raised).map(Raised::put_back) {
+        eprintln!("e2e: {error}");
+    }
     match Lab::of(owner).remove(PATIENCE) {
         Ok(()) => ExitCode::SUCCESS,
         Err(left) => {

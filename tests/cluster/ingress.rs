@@ -14,7 +14,7 @@ use crate::api::{self, items};
 use crate::cluster::Cluster;
 use crate::plan::INGRESS_IP;
 use crate::program::{Program, run};
-use crate::wait::{secs, until};
+use crate::wait::{secs, undo, until};
 use crate::web;
 
 /// A proxy that runs. Dropped, it is gone, and so is its address.
@@ -164,13 +164,17 @@ impl IngressProxy<'_> {
 
 impl Drop for IngressProxy<'_> {
     fn drop(&mut self) {
-        self.cluster.publish(&Value::Null);
-        // Killed, it would leave its worker.
-        run(&words(&self.config, &["-s", "stop"]));
-        until("the proxy has ended", secs(30), || {
-            self.program.ended().map(drop).ok_or_else(|| "it runs".to_owned())
+        undo(|| self.cluster.publish(&Value::Null));
+        undo(|| {
+            // Killed, it would leave its worker.
+            run(&words(&self.config, &["-s", "stop"]));
+            until("the proxy has ended", secs(30), || {
+                self.program.ended().map(drop).ok_or_else(|| "it runs".to_owned())
+            });
         });
-        run(&["ip", "addr", "del", &format!("{INGRESS_IP}/32"), "dev", "lo"]);
+        undo(|| {
+            run(&["ip", "addr", "del", &format!("{INGRESS_IP}/32"), "dev", "lo"]);
+        });
     }
 }
 

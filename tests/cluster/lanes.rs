@@ -81,14 +81,14 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
         eprintln!("e2e: no folder for the run: {error}");
         return ExitCode::FAILURE;
     }
-    let _raised = match Raised::for_clusters(count) {
-        Ok(raised) => Some(raised),
-        Err(error) => {
-            eprintln!("e2e: {error}; a kubelet may find no inotify instance");
-            None
-        }
-    };
-    let janitor = confine::start_janitor(&lab);
+    let raised = Raised::for_clusters(count).unwrap_or_else(|error| {
+        eprintln!("e2e: {error}; a kubelet may find no inotify instance");
+        None
+    });
+    let janitor = confine::start_janitor(&lab, raised);
+    if let (Err(_), Some(raised)) = (&janitor, raised) {
+        let _ = raised.put_back();
+    }
     let wanted = chosen + besides.len();
     println!("\nrunning {wanted} scenarios on {count} clusters");
     let shown = Mutex::new(Shown::default());

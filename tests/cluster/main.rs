@@ -31,6 +31,7 @@ mod lanes;
 mod monitor;
 mod netvitals;
 mod node;
+mod objects;
 mod operator;
 mod page;
 mod pki;
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
                 _ => confine::outside(&args[1..]),
             }
         }
-        [word::JANITOR, owner] => confine::janitor(owner),
+        [word::JANITOR, owner, raised @ ..] => confine::janitor(owner, raised),
         [word::NODE, name, folder] => node::hold(name, folder),
         ["--dual-stack" | "--five-nodes"] => confine::outside(&args),
         ["--down"] => confine::down(),
@@ -151,6 +152,7 @@ fn run(scenarios: &[Scenario]) -> ExitCode {
             Err(why) => {
                 println!("test {} ... FAILED ({took:.1} s)", scenario.name);
                 cluster.show();
+                stage.clean();
                 failed.push(format!("{}: {}", scenario.name, said(why.as_ref())));
             }
         }

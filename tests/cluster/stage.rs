@@ -1,14 +1,16 @@
 //! What scenarios share: one cluster, netvitals on it, one Prometheus, and the words in which they say what they expect.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::alertmanager::Alertmanager;
 use crate::cluster::Cluster;
 use crate::monitor::Monitor;
 use crate::netvitals::{Found, Part, findings, roots};
+use crate::objects::Objects;
 use crate::page::Page;
 use crate::tools::source;
 use crate::wait::{holds, secs, until};
@@ -25,7 +27,7 @@ const AGENTS: &[&str] = &[
 const CLUSTER: &[&str] = &["NETVITALS_PULL_INTERVAL=3s"];
 
 /// The lab's nodes are seconds old; nobody would be judged for five minutes.
-const SETTLED: &str = "NETVITALS_YOUNG_NODE=1s";
+pub(crate) const SETTLED: &str = "NETVITALS_YOUNG_NODE=1s";
 
 /// A cluster on which scenarios are shown.
 pub(crate) struct Stage {
@@ -34,6 +36,8 @@ pub(crate) struct Stage {
     quick: Cell<bool>,
     monitor: OnceCell<Monitor>,
     alertmanager: OnceCell<Alertmanager>,
+    /// What was there before the scenario that is shown.
+    before: RefCell<Option<Objects>>,
 }
 
 impl Stage {
@@ -45,6 +49,7 @@ impl Stage {
             quick: Cell::new(false),
             monitor: OnceCell::new(),
             alertmanager: OnceCell::new(),
+            before: RefCell::new(None),
         }
     }
 
@@ -71,6 +76,22 @@ impl Stage {
         }
         self.monitor();
         self.healthy(secs(180));
+    }
+
+    /// Shows a scenario, which has to leave the cluster's objects as they were.
+    pub(crate) fn show(&self, scenario: impl FnOnce(&Self)) {
+        let before = Objects::of(&self.cluster).unwrap_or_else(|error| panic!("{error}"));
+        self.before.replace(Some(before));
+        scenario(self);
+        let before = self.before.take().expect("it was written above");
+        until("what the scenario made is gone", secs(60), || before.are_all(&self.cluster));
+    }
+
+    /// Removes what a scenario has made that failed, so that the next one finds what it expects.
+    pub(crate) fn clean(&self) {
+        let Some(before) = self.before.take() else { return };
+        // What it did not manage to remove, the next one says.
+        let _ = catch_unwind(AssertUnwindSafe(|| before.restore(&self.cluster)));
     }
 
     /// Says which program ended that nobody stopped.

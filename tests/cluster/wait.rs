@@ -1,6 +1,7 @@
 //! Waits that look at real state until a deadline, and say at the end what was still missing.
 
-use std::thread::sleep;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
 /// Between two looks.
@@ -43,6 +44,16 @@ pub(crate) fn until<T>(what: &str, within: Duration, look: impl FnMut() -> Resul
 /// `Ok` when it holds, else what is missing.
 pub(crate) fn holds(it: bool, missing: impl FnOnce() -> String) -> Result<(), String> {
     if it { Ok(()) } else { Err(missing()) }
+}
+
+/// Undoes something in a `Drop`. Where a panic is on its way already, a second one would end the whole lane: it is only
+/// printed then.
+pub(crate) fn undo(how: impl FnOnce()) {
+    if !panicking() {
+        return how();
+    }
+    // The hook has printed why.
+    let _ = catch_unwind(AssertUnwindSafe(how));
 }
 
 /// Seconds.

@@ -8,6 +8,8 @@ mod rules;
 
 pub(crate) use self::coredns::dig;
 
+use crate::wait::undo;
+
 /// A fault that is there. Dropped, it is gone.
 #[must_use = "a fault that is dropped is gone"]
 pub(crate) struct Fault<'a> {
@@ -34,8 +36,8 @@ impl<'a> Fault<'a> {
 
 impl Drop for Fault<'_> {
     fn drop(&mut self) {
-        if let Some(undo) = self.undo.take() {
-            undo();
+        if let Some(how) = self.undo.take() {
+            undo(how);
         }
     }
 }

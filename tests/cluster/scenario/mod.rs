@@ -112,7 +112,7 @@ impl Scenario {
             On::Shipped => stage.install(),
             On::Quick | On::Last => stage.quick(),
         }
-        (self.show)(stage);
+        stage.show(self.show);
         assert_eq!(stage.broken(), None);
     }
 }

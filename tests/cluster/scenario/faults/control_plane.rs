@@ -6,8 +6,7 @@ use super::web;
 use crate::api;
 use crate::cluster::Cluster;
 use crate::control_plane::Component;
-use crate::scenario::{Scenario, any};
-use crate::tools::source;
+use crate::scenario::{Scenario, any, shipped};
 use crate::wait::{holds, secs, until};
 
 pub(in crate::scenario) const ALL: &[Scenario] = &[
@@ -15,7 +14,7 @@ pub(in crate::scenario) const ALL: &[Scenario] = &[
     any("fault_controllers_paused", |stage| controllers_paused(&stage.cluster)),
     any("fault_etcd_restored_from_a_backup", |stage| etcd_restored(&stage.cluster)),
     any("fault_api_server_killed", |stage| api_server_killed(&stage.cluster)),
-    any("fault_kind_forbidden", |stage| kind_forbidden(&stage.cluster)),
+    shipped("fault_kind_forbidden", |stage| kind_forbidden(&stage.cluster)),
 ];
 
 /// Controllers do not look at a change.
@@ -49,9 +48,6 @@ fn api_server_killed(cluster: &Cluster) {
 
 /// netvitals may not list a kind.
 fn kind_forbidden(cluster: &Cluster) {
-    for file in ["namespace.yaml", "netvitals.yaml"] {
-        cluster.apply(&source("deploy/kustomize/default").join(file));
-    }
     let may = |resource: &str| {
         let user = "--as=system:serviceaccount:netvitals:netvitals-cluster";
         let said =

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::node::Node;
 use crate::tools::{image, source};
-use crate::wait::{holds, secs, until};
+use crate::wait::{holds, secs, undo, until};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
@@ -37,8 +37,10 @@ fn web(cluster: &Cluster, node: &str) -> (String, String) {
     cluster.apply(&source("tests/cluster/files/web.yaml"));
     cluster.rolled_out("default", "deployments", "web");
     let pods = cluster.pods("default", "app=web").unwrap();
-    let pod =
-        pods.iter().find(|pod| pod["spec"]["nodeName"] == node).expect("it runs on every node");
+    // One of the revision before may still be about to go.
+    let stays = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    let pod = pods.iter().filter(stays).find(|pod| pod["spec"]["nodeName"] == node);
+    let pod = pod.expect("it runs on every node");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&pod["metadata"]["uid"]), text(&pod["status"]["podIP"]))
 }
@@ -122,10 +124,12 @@ impl<'a> Sleeper<'a> {
 
 impl Drop for Sleeper<'_> {
     fn drop(&mut self) {
-        self.cluster.api().delete(&format!("{PODS}/{}", self.name), true);
-        until(&format!("pod {} is gone", self.name), secs(60), || {
-            let gone = self.object().is_err_and(|error| error.contains("not found"));
-            holds(gone, || "it is there".into())
+        undo(|| {
+            self.cluster.api().delete(&format!("{PODS}/{}", self.name), true);
+            until(&format!("pod {} is gone", self.name), secs(60), || {
+                let gone = self.object().is_err_and(|error| error.contains("not found"));
+                holds(gone, || "it is there".into())
+            });
         });
     }
 }
