@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::endurance::Unheard;
 use super::oracle;
 use super::{Scenario, quick};
 use crate::netvitals::{Part, Pod, findings};
@@ -12,7 +13,7 @@ use crate::tools::source;
 use crate::wait::{holds, secs, timed, until};
 
 pub(super) const ALL: &[Scenario] = &[
-    quick("api_server_killed_makes_nothing_wrong", killed),
+    quick("api_server_killed_makes_nothing_wrong_with_a_log_and_without", killed),
     quick("api_forbids_one_kind_and_only_its_checks_are_unknown", forbidden),
     quick("api_watches_expired_lose_and_invent_nothing", expired),
 ];
@@ -30,7 +31,8 @@ fn pages(pods: &[Pod]) -> Result<Vec<Page>, String> {
     pods.iter().map(Pod::page).collect()
 }
 
-/// The API server is killed for three minutes, and in that time DNS breaks.
+/// The API server is killed for three minutes, and in that time DNS breaks. Roles whose log leads nowhere, and that have
+/// much to say of it, go through the same.
 fn killed(stage: &Stage) {
     let cluster = &stage.cluster;
     // Everything is remembered: the API will not say it.
@@ -39,6 +41,7 @@ fn killed(stage: &Stage) {
     let replicas = &before[0];
     let dns = cluster.coredns();
     let victims = dns.replicas();
+    let unheard = Unheard::start(cluster);
     let fault = cluster.kill_apiserver();
     let died = Instant::now();
     let ((), took) = timed("every watched source is down", secs(75), || {
@@ -48,6 +51,7 @@ fn killed(stage: &Stage) {
         })
     });
     println!("    sources down after {:.1} s", took.as_secs_f64());
+    until("roles without a log see that, too", secs(60), || unheard.are_blind());
     let broken: Vec<_> = victims.iter().map(|replica| dns.drop_on_replica(replica, 60)).collect();
     stage.monitor().fires("NetvitalsDNSSuccessLow", secs(90), |alert| {
         alert["labels"]["severity"] == "critical"
@@ -87,6 +91,8 @@ fn killed(stage: &Stage) {
         })
     });
     println!("    all back after {:.1} s", returned.elapsed().as_secs_f64());
+    until("roles without a log know the cluster again", secs(60), || unheard.know());
+    drop(unheard);
     until("the nodes are Ready", secs(120), || cluster.all_ready());
     for (part, before) in [Part::Cluster, Part::Agent, Part::HostAgent].into_iter().zip(&before) {
         assert_eq!(*before, all(part), "a pod of netvitals restarted or moved");

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::policy::own_port;
 use super::{Scenario, quick};
 use crate::netvitals::Part;
 use crate::page::Page;
@@ -12,7 +13,7 @@ pub(super) const ALL: &[Scenario] = &[
     quick("dns_packets_dropped_lower_the_ratio_and_fire_the_alert", packets_dropped),
     quick("dns_replica_that_fails_is_named", one_replica),
     quick("dns_replica_without_the_api_answers_wrong", stale_replica),
-    quick("dns_of_one_node_dead_names_the_node", one_node),
+    quick("dns_of_one_node_dead_names_the_node_and_no_policy", one_node),
     quick("dns_that_hides_empty_services_by_its_corefile_is_not_wrong", empty_hidden),
 ];
 
@@ -102,15 +103,18 @@ fn stale_replica(stage: &Stage) {
     stage.cluster.api().delete(&format!("{services}/newest"), true);
 }
 
-/// One node's DNS is dead among the others.
+/// One node's DNS is dead among the others, while a policy lets in all that netvitals needs.
 fn one_node(stage: &Stage) {
+    let policy = own_port(stage);
     let fault = stage.cluster.node("n2").drop_dns();
     stage.finds("dns_success.node_low", "Node n2", secs(150));
-    stage.nothing_but(|found| found.code != "dns_success.node_low" || found.object == "Node n2");
+    stage.names_root("dns_success.node_low", "Node n2", secs(60));
+    stage.nothing_but(|found| found.code == "dns_success.node_low" && found.object == "Node n2");
     let monitor = stage.monitor();
     monitor.fires("NetvitalsDNSSuccessLow", secs(120), |alert| alert["labels"]["node"] == "n2");
     fault.heal();
     stage.healthy(secs(150));
+    policy.heal();
     monitor.resolves("NetvitalsDNSSuccessLow", secs(150));
 }
 

@@ -10,61 +10,74 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::{Scenario, quick};
+use crate::cluster::Cluster;
+use crate::fault::Fault;
 use crate::netvitals::Part;
 use crate::page::Page;
 use crate::program::{Program, run};
-use crate::stage::Stage;
+use crate::stage::{SETTLED, Stage};
 use crate::tools::netvitals;
 use crate::wait::{holds, secs, until};
 use crate::web;
 
-pub(super) const ALL: &[Scenario] = &[
-    quick("log_that_cannot_be_written_stops_nothing", no_log),
-    quick("idle_connections_keep_nobody_out", idle),
-];
+pub(super) const ALL: &[Scenario] = &[quick("idle_connections_keep_nobody_out", idle)];
 
 /// Where the standard error of a cluster role leads: to a pipe that nobody reads, to a disk that is full.
 const LOGS: [(&str, &str, u16); 2] =
     [("no-reader", "2> >(exec true)", 12391), ("disk-full", "2>/dev/full", 12392)];
 
-/// Cluster roles whose log leads nowhere have much to say: the API server goes away, and comes back.
-fn no_log(stage: &Stage) {
-    let cluster = &stage.cluster;
-    let binary = netvitals().expect("it is installed from there").display().to_string();
-    let running = LOGS.map(|(name, log, port)| {
-        let script = format!(
-            "sleep 1 {log}; exec {binary} cluster --kubeconfig={} --web.listen-address=127.0.0.1:{port} \
-             --log.level=debug {log}",
-            cluster.kubeconfig()
-        );
-        let argv = ["bash", "-c", &script].map(str::to_owned).to_vec();
-        Program::start(&cluster.lab.logs(), &format!("netvitals-{name}"), argv)
-    });
-    let knows = |port: u16| -> Result<(), String> {
-        let page = Page::read(&web::body(&format!("127.0.0.1:{port}"), "/metrics")?)?;
-        let down = page.all("netvitals_source_up", &[]);
-        let down: Vec<&str> =
-            down.iter().filter(|it| it.value == 0.0).map(|it| it.label("source")).collect();
-        holds(down.iter().all(|it| *it == "agents"), || format!("sources down: {down:?}"))?;
-        let panics = page.sum("netvitals_task_panics_total", &[]);
-        holds(panics == 0.0, || format!("{panics} panics"))?;
-        page.value("netvitals_node_network_ready", &[("node", "n1")]).map(drop)
-    };
-    let all_know = || LOGS.iter().try_for_each(|(_, _, port)| knows(*port));
-    until("roles without a log know the cluster", secs(60), all_know);
-    let fault = cluster.kill_apiserver();
-    until("they see that the API server is away", secs(90), || {
-        let blind = LOGS.iter().all(|(_, _, port)| knows(*port).is_err());
-        holds(blind, || "not yet".into())
-    });
-    fault.heal();
-    until("they know it again", secs(90), all_know);
-    for program in &running {
-        assert_eq!(program.ended(), None);
-        program.kill();
+/// Cluster roles whose log leads nowhere. Dropped, they have ended.
+pub(super) struct Unheard {
+    running: [Program; LOGS.len()],
+}
+
+impl Unheard {
+    /// Starts them beside those of the installation, and waits until they know the cluster.
+    pub(super) fn start(cluster: &Cluster) -> Self {
+        let binary = netvitals().expect("it is installed from there").display().to_string();
+        let running = LOGS.map(|(name, log, port)| {
+            let script = format!(
+                "sleep 1 {log}; exec env {SETTLED} {binary} cluster --kubeconfig={} \
+                 --web.listen-address=127.0.0.1:{port} --log.level=debug {log}",
+                cluster.kubeconfig()
+            );
+            let argv = ["bash", "-c", &script].map(str::to_owned).to_vec();
+            Program::start(&cluster.lab.logs(), &format!("netvitals-{name}"), argv)
+        });
+        let unheard = Self { running };
+        until("roles without a log know the cluster", secs(60), || unheard.know());
+        unheard
     }
-    until("every node is Ready", secs(60), || cluster.all_ready());
-    stage.healthy(secs(180));
+
+    /// Whether each of them knows what the API server says.
+    pub(super) fn know(&self) -> Result<(), String> {
+        LOGS.iter().try_for_each(|(_, _, port)| knows(*port))
+    }
+
+    /// Whether each of them has seen that the API server is away.
+    pub(super) fn are_blind(&self) -> Result<(), String> {
+        let blind = LOGS.iter().all(|(_, _, port)| knows(*port).is_err());
+        holds(blind, || "some know of nothing".into())?;
+        // They are not blind because they are gone.
+        self.running.iter().find_map(Program::ended).map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        self.running.iter().for_each(Program::kill);
+    }
+}
+
+fn knows(port: u16) -> Result<(), String> {
+    let page = Page::read(&web::body(&format!("127.0.0.1:{port}"), "/metrics")?)?;
+    let down = page.all("netvitals_source_up", &[]);
+    let down: Vec<&str> =
+        down.iter().filter(|it| it.value == 0.0).map(|it| it.label("source")).collect();
+    holds(down.iter().all(|it| *it == "agents"), || format!("sources down: {down:?}"))?;
+    let panics = page.sum("netvitals_task_panics_total", &[]);
+    holds(panics == 0.0, || format!("{panics} panics"))?;
+    page.value("netvitals_node_network_ready", &[("node", "n1")]).map(drop)
 }
 
 /// Who holds connections, each as many as one address may have.
@@ -77,51 +90,57 @@ const HOLDERS: [Ipv4Addr; 4] = [
 
 const OF_ADDRESS: usize = 16;
 
-/// Four addresses hold 64 connections after a request each: Prometheus still scrapes, the kubelet still probes.
+/// Four addresses hold 64 connections to an agent and to a cluster role, after a request each: Prometheus still scrapes,
+/// the kubelet still probes.
 fn idle(stage: &Stage) {
     let cluster = &stage.cluster;
     let monitor = stage.monitor();
-    let addresses = HOLDERS.map(|holder| format!("{holder}/32"));
-    for address in &addresses {
-        run(&["ip", "addr", "add", address, "dev", "lo"]);
-    }
+    let addresses = HOLDERS.map(|holder| {
+        let address = format!("{holder}/32");
+        run(&["ip", "addr", "add", &address, "dev", "lo"]);
+        Fault::new(move || drop(run(&["ip", "addr", "del", &address, "dev", "lo"])))
+    });
     let before = restarts(stage);
-    for part in [Part::Agent, Part::Cluster] {
+    let held_ones = [Part::Agent, Part::Cluster].map(|part| {
         let pod = cluster.netvitals(part).swap_remove(0);
-        let target = format!("{}:12350", pod.ip).parse().expect("an address");
-        let over = AtomicBool::new(false);
-        let held = AtomicUsize::new(0);
-        let shown = thread::scope(|scope| {
+        let target: SocketAddr = format!("{}:12350", pod.ip).parse().expect("an address");
+        (pod, target, AtomicUsize::new(0))
+    });
+    let over = AtomicBool::new(false);
+    let shown = thread::scope(|scope| {
+        for (_, target, held) in &held_ones {
             for from in HOLDERS {
-                let (over, held) = (&over, &held);
-                scope.spawn(move || hold(from, target, over, held));
+                let over = &over;
+                scope.spawn(move || hold(from, *target, over, held));
             }
-            // A panic has to end the holders first.
-            let shown = catch_unwind(AssertUnwindSafe(|| {
-                until("the connections are held", secs(30), || {
+        }
+        // A panic has to end the holders first.
+        let shown = catch_unwind(AssertUnwindSafe(|| {
+            for (pod, _, held) in &held_ones {
+                until(&format!("the connections to {} are held", pod.name), secs(30), || {
                     let held = held.load(Ordering::Relaxed);
                     holds(held >= HOLDERS.len() * OF_ADDRESS / 2, || format!("{held}"))
                 });
-                // Longer than the kubelet's patience, and several scrapes: each of them is answered.
-                let up = format!("min_over_time(up{{instance=\"{target}\"}}[15s])");
-                for _ in 0..9 {
-                    cluster.rest(secs(5));
+            }
+            // Longer than the kubelet's patience, and several scrapes: each of them is answered.
+            for _ in 0..9 {
+                cluster.rest(secs(5));
+                for (pod, target, _) in &held_ones {
+                    let up = format!("min_over_time(up{{instance=\"{target}\"}}[15s])");
                     let said = monitor.query(&up).unwrap_or_else(|error| panic!("{error}"));
                     assert!(!said.is_empty(), "no target {up}");
                     assert!(said.iter().all(|(_, value)| *value == 1.0), "{}: {said:?}", pod.name);
                     pod.page().unwrap_or_else(|error| panic!("{error}"));
                 }
-            }));
-            over.store(true, Ordering::Relaxed);
-            shown
-        });
-        if let Err(why) = shown {
-            resume_unwind(why);
-        }
+            }
+        }));
+        over.store(true, Ordering::Relaxed);
+        shown
+    });
+    if let Err(why) = shown {
+        resume_unwind(why);
     }
-    for address in &addresses {
-        run(&["ip", "addr", "del", address, "dev", "lo"]);
-    }
+    drop(addresses);
     assert_eq!(restarts(stage), before, "a pod of netvitals was restarted");
     stage.healthy(secs(120));
 }
