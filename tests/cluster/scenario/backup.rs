@@ -30,8 +30,11 @@ fn restored(stage: &Stage) {
             &json!({"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}),
         );
     };
+    // Its version is one that the restored cluster has soon: by itself nobody sees there that it never was.
     service("after-the-backup");
     cluster.age_etcd(AHEAD);
+    // That of the newest namespace is not.
+    cluster.kubectl(&["create", "namespace", "after-the-backup"]);
     until("the page agrees with the oracle before the restore", secs(60), || {
         oracle::agrees(cluster)
     });
