@@ -4,12 +4,10 @@ use super::{Scenario, quick};
 use crate::stage::Stage;
 use crate::wait::{holds, secs};
 
-pub(super) const ALL: &[Scenario] = &[
-    quick("coredns_throttled_is_the_root_of_the_latency", show),
-    quick("coredns_throttled_beside_an_unlimited_container_is_seen", beside_sidecar),
-];
+pub(super) const ALL: &[Scenario] = &[quick("coredns_throttled_is_the_root_of_the_latency", show)];
 
-/// 20m of CPU under load: both replicas are named, and are why answers are slow.
+/// 20m of CPU under load: both replicas are named, and are why answers are slow; then the same beside a container without
+/// a limit, where the pod's own group has no quota, and that of CoreDNS has.
 fn show(stage: &Stage) {
     let dns = stage.cluster.coredns();
     let limited = dns.limit_cpu("20m");
@@ -23,21 +21,14 @@ fn show(stage: &Stage) {
         holds(roots.first().is_some_and(any), || format!("{roots:?}"))
     });
     stage.monitor().fires("NetvitalsCoreDNSThrottled", secs(120), |_| true);
+    // The load goes on, and other replicas have it.
+    limited.heal();
+    let limited = dns.limit_cpu_beside_sidecar("20m");
+    starved(stage);
     load.heal();
     limited.heal();
     stage.monitor().resolves("NetvitalsCoreDNSThrottled", secs(240));
     stage.healthy(secs(180));
-}
-
-/// 20m of CPU beside a container without a limit: the pod's own group has no quota, that of CoreDNS has.
-fn beside_sidecar(stage: &Stage) {
-    let dns = stage.cluster.coredns();
-    let limited = dns.limit_cpu_beside_sidecar("20m");
-    let load = dns.load(stage.cluster.node("n3"), 600);
-    starved(stage);
-    load.heal();
-    limited.heal();
-    stage.healthy(secs(240));
 }
 
 /// Waits until every replica is measured to be throttled, and found.
