@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::policy::own_port;
 use super::{Scenario, quick};
+use crate::fault::dig;
 use crate::netvitals::Part;
 use crate::page::Page;
 use crate::stage::Stage;
+use crate::tools::source;
 use crate::wait::{holds, secs, until};
 
 pub(super) const ALL: &[Scenario] = &[
@@ -88,8 +90,10 @@ fn stale_replica(stage: &Stage) {
     let dns = stage.cluster.coredns();
     let [_, stale] = dns.replicas().try_into().expect("there are two replicas");
     let fault = dns.cut_off_from_api(&stale);
-    let services = "/api/v1/namespaces/default/services";
-    let service = json!({"metadata": {"name": "newest"}, "spec": {"ports": [{"port": 80}]}});
+    // Over pods that are there: a Service without endpoints may be hidden, and is not asked for.
+    let services = "/api/v1/namespaces/kube-system/services";
+    let spec = json!({"selector": {"k8s-app": "kube-dns"}, "ports": [{"port": 80}]});
+    let service = json!({"metadata": {"name": "newest"}, "spec": spec});
     stage.cluster.api().create(services, &service);
     // The plan has a Service once it is a minute old, and the finding has a minute of grace.
     let object = format!("Pod kube-system/{}", stale.pod);
@@ -118,28 +122,32 @@ fn one_node(stage: &Stage) {
     monitor.resolves("NetvitalsDNSSuccessLow", secs(150));
 }
 
-/// Services without endpoints are hidden, and one is scaled to zero: no answer is wrong.
+/// Services without endpoints are hidden, and one that agents ask for is scaled to zero: no answer is wrong.
 fn empty_hidden(stage: &Stage) {
     let cluster = &stage.cluster;
     let fault = cluster.coredns().ignore_empty_services();
-    let services = "/api/v1/namespaces/default/services";
-    // As of a workload that is scaled to zero: it selects, and nothing is there.
-    let spec = json!({"selector": {"app": "scaled-to-zero"}, "ports": [{"port": 80}]});
-    let service = json!({"metadata": {"name": "scaled-to-zero"}, "spec": spec});
-    cluster.api().create(services, &service);
-    until("agents are told to ask for it", secs(180), || {
-        let replicas = cluster.netvitals(Part::Cluster);
-        replicas.iter().try_for_each(|replica| {
-            let plan = replica.get("/v1/plan?node=n1")?;
-            holds(plan.contains("scaled-to-zero"), || plan.chars().take(400).collect())
+    let web = source("tests/cluster/files/web.yaml");
+    cluster.apply(&web);
+    cluster.rolled_out("default", "deployments", "web");
+    until("agents ask every replica for it", secs(180), || {
+        cluster.netvitals(Part::Agent).iter().try_for_each(|agent| {
+            let said = agent.get("/v1/observations")?;
+            holds(said.contains("\"web\""), || said.chars().take(400).collect())
+        })
+    });
+    cluster.kubectl(&["scale", "deployment/web", "--replicas=0"]);
+    until("every replica hides it", secs(60), || {
+        cluster.coredns().replicas().iter().try_for_each(|replica| {
+            let said = dig(cluster.node("n1"), &replica.ip, "web.default.svc.cluster.local")?;
+            holds(said.is_empty(), || said)
         })
     });
     // A wrong answer is found after a minute of them.
-    for _ in 0..20 {
+    for _ in 0..16 {
         cluster.rest(secs(5));
         stage.nothing_but(|_| false);
     }
-    cluster.api().delete(&format!("{services}/scaled-to-zero"), true);
+    cluster.delete(&web);
     fault.heal();
     stage.healthy(secs(180));
 }
