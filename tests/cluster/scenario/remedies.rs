@@ -36,6 +36,7 @@ const MISSING: &[(&str, &str)] = &[
     ("top", "Metrics API not available"),
     // Its controller manager is the only one, and leads without a lease.
     ("kube-controller-manager", "leases.coordination.k8s.io \"kube-controller-manager\" not found"),
+    ("--previous", "previous terminated container"),
     ("servicemonitors", "the server could not find the requested resource"),
     ("servicemonitors", "the server doesn't have a resource type \"servicemonitors\""),
     (
@@ -106,6 +107,8 @@ fn run_as_they_stand(stage: &Stage) {
         ("POD_IP", ip),
         ("ACCOUNT", "default"),
         ("SOURCE", "pods"),
+        ("SELECTOR", "app=it"),
+        ("DEPLOYMENT", NAME),
         ("REPLICAS", "2"),
     ];
     let names = names.map(|(name, value)| format!("{name}={value}"));
@@ -174,8 +177,10 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
             "namespace" | "name" | "node" => return finding,
             "own" => NAMESPACE,
             "selector" => "app=it",
+            "replicas" => "2",
             hole if hole.ends_with("namespace") => NAMESPACE,
             hole if hole.ends_with("owner") => "deployment/it",
+            "container" => "coredns",
             _ => NAME,
         };
         finding.with(hole, Some(value))
