@@ -195,7 +195,9 @@ impl Cluster {
     /// Fails with its words.
     pub(crate) fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
         let (kubectl, config) = (self.tools.path("kubectl"), self.kubeconfig());
-        let mut words = vec![kubectl.as_str(), "--kubeconfig", &config];
+        // At home, where it is otherwise, all labs would believe in each other's kinds: they have one address.
+        let cache = self.lab.folder().join("kubectl").display().to_string();
+        let mut words = vec![kubectl.as_str(), "--kubeconfig", &config, "--cache-dir", &cache];
         words.extend(args);
         try_run(&words)
     }

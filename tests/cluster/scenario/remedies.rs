@@ -65,7 +65,7 @@ for word; do
   esac
   words+=("$word")
 done
-KUBE_EDITOR=true exec @KUBECTL@ --kubeconfig @CONFIG@ "${words[@]}" </dev/null
+KUBE_EDITOR=true exec @KUBECTL@ --kubeconfig @CONFIG@ --cache-dir @CACHE@ "${words[@]}" </dev/null
 "#;
 
 /// Each runs in both shells and ends well, or says that the lab lacks what it asks for.
@@ -87,7 +87,9 @@ fn run_as_they_stand(stage: &Stage) {
         .replace("@IMAGE@", image::BUSYBOX)
         .replace("@NAMESPACE@", NAMESPACE)
         .replace("@KUBECTL@", &cluster.tools.path("kubectl"))
-        .replace("@CONFIG@", &cluster.kubeconfig());
+        .replace("@CONFIG@", &cluster.kubeconfig())
+        // Its own: another scenario's kubectl may remember kinds that were there then.
+        .replace("@CACHE@", &folder.join("cache").display().to_string());
     let file = folder.join("kubectl");
     fs::write(&file, kubectl).expect("the lab's folder can be written");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it is ours");
