@@ -29,7 +29,9 @@ pub(crate) fn show() -> ExitCode {
     for _ in 0..6 {
         stage.cluster.rest(secs(5));
         let firing = monitor.firing().unwrap_or_else(|error| panic!("{error}"));
-        let pages: Vec<_> = firing.iter().filter(|(_, alert)| critical(alert)).collect();
+        // A machine that is busy may have slow answers besides.
+        let pages = firing.iter().filter(|(name, alert)| name == ALERT && critical(alert));
+        let pages: Vec<_> = pages.collect();
         assert!(pages.is_empty(), "one node of five pages: {pages:?}");
     }
     let second = stage.cluster.node("n5").drop_dns();
