@@ -30,7 +30,7 @@ fn run() -> Result<ExitCode, (u8, String)> {
     let (level, form) = command.log;
     let set_level = log::start(level, form, directives).map_err(usage)?;
     if command.check {
-        // It is as valid where nobody reads that it is: the code says so too.
+        // It is as valid where no reader is left: the exit code says so too.
         _ = writeln!(io::stdout(), "the configuration is valid");
         return Ok(ExitCode::SUCCESS);
     }

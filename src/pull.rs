@@ -54,7 +54,7 @@ pub type Roster = BTreeMap<Agent, SocketAddr>;
 
 /// Counts of questions, each reason from 0 on; clones share them.
 #[derive(Clone, Debug)]
-pub struct Counts {
+pub struct Counters {
     pulls: Counter,
     failures: BTreeMap<&'static str, Counter>,
 }
@@ -62,7 +62,7 @@ pub struct Counts {
 /// An observation that is none.
 const UNREADABLE: &str = "unreadable";
 
-impl Default for Counts {
+impl Default for Counters {
     fn default() -> Self {
         let reasons = Failed::REASONS.into_iter().chain([UNREADABLE]);
         let failures = reasons.map(|reason| (reason, Counter::default())).collect();
@@ -70,7 +70,7 @@ impl Default for Counts {
     }
 }
 
-impl Counts {
+impl Counters {
     /// Returns the counts as they are now.
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::default();
@@ -101,7 +101,7 @@ pub struct Puller {
     /// Which agents they are.
     pub claims: Claims,
     /// What is counted.
-    pub counts: Counts,
+    pub counts: Counters,
 }
 
 /// An agent that is asked.

@@ -18,19 +18,19 @@ use crate::model::Key;
 pub struct Address {
     text: String,
     /// One address, or the port of all of them.
-    pub place: Place,
+    pub place: Listen,
 }
 
 /// What an [`Address`] means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Place {
+pub enum Listen {
     /// Every address, of both families where the machine has both.
     Everywhere(u16),
     /// This one.
     At(SocketAddr),
 }
 
-impl Place {
+impl Listen {
     /// The port; 0 is any that is free.
     pub fn port(&self) -> u16 {
         match self {
@@ -95,7 +95,7 @@ impl std::error::Error for Misread {}
 
 impl Default for Address {
     fn default() -> Self {
-        Self { text: ":12350".to_owned(), place: Place::Everywhere(12350) }
+        Self { text: ":12350".to_owned(), place: Listen::Everywhere(12350) }
     }
 }
 
@@ -104,8 +104,8 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Misread> {
         let everywhere = text.strip_prefix(':').and_then(|port| port.parse().ok());
-        let place = everywhere.map(Place::Everywhere);
-        let place = place.or_else(|| text.parse().ok().map(Place::At)).ok_or_else(|| {
+        let place = everywhere.map(Listen::Everywhere);
+        let place = place.or_else(|| text.parse().ok().map(Listen::At)).ok_or_else(|| {
             Misread(format!(
                 "{text:?} is no address to listen on: write :12350, 127.0.0.1:12350 or [::1]:12350"
             ))
@@ -309,9 +309,9 @@ mod tests {
     #[test]
     fn addresses_to_listen_on_are_one_or_all() {
         let place = |text: &str| text.parse::<Address>().map(|address| address.place).ok();
-        assert_eq!(place(":12350"), Some(Place::Everywhere(12350)));
-        assert_eq!(place("127.0.0.1:0"), Some(Place::At(([127, 0, 0, 1], 0).into())));
-        assert!(matches!(place("[::1]:9"), Some(Place::At(SocketAddr::V6(_)))));
+        assert_eq!(place(":12350"), Some(Listen::Everywhere(12350)));
+        assert_eq!(place("127.0.0.1:0"), Some(Listen::At(([127, 0, 0, 1], 0).into())));
+        assert!(matches!(place("[::1]:9"), Some(Listen::At(SocketAddr::V6(_)))));
         for text in ["", "12350", ":", ":70000", "::1:9", "localhost:9", "127.0.0.1"] {
             assert_eq!(place(text), None, "{text}");
         }

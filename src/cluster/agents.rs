@@ -22,12 +22,12 @@ const PORT: &str = "http";
 #[derive(Debug)]
 pub struct Agents<'a> {
     cluster: &'a Cluster,
-    known: BTreeMap<Agent, Known>,
+    known: BTreeMap<Agent, AgentState>,
 }
 
 /// What is known of one agent.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct AgentState {
     /// Its pod; absent for an agent that was named by its URL.
     pub pod: Option<AgentPod>,
     /// When it spoke last; absent when it never did, and when that is too long ago.
@@ -65,7 +65,7 @@ impl<'a> Agents<'a> {
     /// Only those pods are asked: a report cannot be forged by posting one.
     pub fn of(cluster: &'a Cluster) -> Self {
         let namespace = &cluster.settings().namespace;
-        let mut known: BTreeMap<Agent, Known> = BTreeMap::new();
+        let mut known: BTreeMap<Agent, AgentState> = BTreeMap::new();
         let pods = cluster.last_known::<Pod>().into_iter();
         for (key, pod) in pods.flat_map(|pods| pods.last_known_namespace(namespace)) {
             debug_assert_eq!(key.namespace, *namespace);
@@ -89,17 +89,17 @@ impl<'a> Agents<'a> {
 
     /// Returns where each agent answers that has an address.
     pub fn contacts(&self) -> BTreeMap<Agent, SocketAddr> {
-        let address = |it: &Known| it.pod.as_ref().and_then(|pod| pod.address);
+        let address = |it: &AgentState| it.pod.as_ref().and_then(|pod| pod.address);
         self.known.iter().filter_map(|(agent, it)| Some((agent.clone(), address(it)?))).collect()
     }
 
     /// Returns every agent, and what is known of it.
-    pub fn iter(&self) -> impl Iterator<Item = (&Agent, &Known)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Agent, &AgentState)> {
         self.known.iter()
     }
 
     /// Returns what is known of an agent.
-    pub fn get(&self, agent: &Agent) -> Option<&Known> {
+    pub fn get(&self, agent: &Agent) -> Option<&AgentState> {
         self.known.get(agent)
     }
 
@@ -117,7 +117,7 @@ impl<'a> Agents<'a> {
 
     /// Returns the agents that ought to answer: their pod is ready, or they did before.
     pub fn expected(&self, vantages: &[Vantage]) -> Vec<&Agent> {
-        let ought = |it: &Known| it.settled && it.pod.as_ref().is_none_or(|pod| pod.ready);
+        let ought = |it: &AgentState| it.settled && it.pod.as_ref().is_none_or(|pod| pod.ready);
         let all = self.known.iter();
         all.filter(|(agent, it)| vantages.contains(&agent.vantage) && ought(it))
             .map(|(agent, _)| agent)

@@ -14,19 +14,19 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
-use super::counts::{Counts, Rejected};
+use super::counters::{Counters, Rejected};
 use super::seats::{Seat, Seats};
 
 /// Admits connections; clones share the places.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     pub(super) limits: Limits,
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<Counters>,
     seats: Arc<Mutex<Seats>>,
 }
 
 impl Gate {
-    pub(super) fn new(limits: Limits, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(limits: Limits, counts: Arc<Counters>) -> Self {
         Self { limits, counts, seats: Arc::default() }
     }
 

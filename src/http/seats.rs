@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Limits;
-use super::counts::Rejected;
+use super::counters::Rejected;
 
 /// Places beyond the limit, where only probes of health are answered: a server that is busy is
 /// not to be taken for a dead one.

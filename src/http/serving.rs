@@ -17,7 +17,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::counts::Rejected;
+use super::counters::Rejected;
 use super::gate::Gate;
 use super::health;
 use super::seats::Busy;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::counts::Rejected;
+use super::counters::Rejected;
 use super::*;
 
 const LIMITS: Limits = Limits {

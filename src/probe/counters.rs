@@ -120,7 +120,7 @@ impl Skip {
 
 /// Attempts of one kind, as they are counted.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum AttemptKind {
     /// Queries.
     Dns(DnsPath, DnsQuery, Protocol),
     /// Attempts to reach something.
@@ -230,10 +230,10 @@ impl Counters {
     }
 
     /// Returns the counts of one kind, which exist from now on.
-    pub fn planned(&self, kind: Kind) -> Arc<KindCounters> {
+    pub fn planned(&self, kind: AttemptKind) -> Arc<KindCounters> {
         // A panic in one of these lines would leave the maps as whole as they were.
         match kind {
-            Kind::Probe(probe, target) => {
+            AttemptKind::Probe(probe, target) => {
                 let mut probes = self.probes.write().unwrap_or_else(PoisonError::into_inner);
                 let counts = probes.entry((probe.kind, target)).or_insert_with(|| {
                     let times = probe.timed.then(|| Arc::new(Times::new(&DURATION.desc())));
@@ -241,7 +241,7 @@ impl Counters {
                 });
                 counts.clone()
             }
-            Kind::Dns(path, query, protocol) => {
+            AttemptKind::Dns(path, query, protocol) => {
                 let mut dns = self.dns.write().unwrap_or_else(PoisonError::into_inner);
                 if let Some(counts) = dns.get(&(path, query, protocol)) {
                     return counts.clone();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::Probe;
-use super::counters::Kind;
+use super::counters::AttemptKind;
 use super::dns::{self, Expected, Question};
 use super::echo::Echo;
 use crate::model::{DnsPath, DnsQuery, Failure, Key, Name, ProbeKind, Protocol, Replica, Target};
@@ -138,14 +138,16 @@ pub struct Job {
 
 impl Job {
     /// Returns how its attempts are counted; some are only observed.
-    pub fn counted(&self) -> Option<Kind> {
+    pub fn counted(&self) -> Option<AttemptKind> {
         match (&self.row, &self.ask) {
             (Row::Dns { path, query, protocol, .. }, _) => match query {
                 // They explain a failing row, and have no place among the few series.
                 DnsQuery::Pair | DnsQuery::Version => None,
-                _ => Some(Kind::Dns(*path, *query, *protocol)),
+                _ => Some(AttemptKind::Dns(*path, *query, *protocol)),
             },
-            (Row::Reach { target, .. }, Ask::Reach(probe)) => Some(Kind::Probe(probe, *target)),
+            (Row::Reach { target, .. }, Ask::Reach(probe)) => {
+                Some(AttemptKind::Probe(probe, *target))
+            }
             (Row::Reach { .. } | Row::Answer { .. } | Row::Canary { .. }, _) => None,
         }
     }

@@ -26,7 +26,7 @@ fn puller(named: Vec<String>) -> (Puller, Receiver<Change>) {
     let (changes, inbox) = channel(16);
     let roster = Arc::new(ArcSwap::from_pointee(Roster::new()));
     let interval = Duration::from_millis(300);
-    let counts = Counts::default();
+    let counts = Counters::default();
     (Puller { roster, named, interval, changes, claims: Claims::default(), counts }, inbox)
 }
 

@@ -25,7 +25,7 @@ struct Document<'a> {
     root_causes: Vec<RootCause<'a>>,
     /// In debug order.
     layers: Vec<Rung<'a>>,
-    sources: Vec<Source<'a>>,
+    sources: Vec<SourceRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -110,7 +110,7 @@ struct Remedy<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Source<'a> {
+struct SourceRow<'a> {
     source: &'a str,
     up: bool,
     last_success: Option<String>,
@@ -136,7 +136,7 @@ pub fn write(report: &Report, version: &str) -> serde_json::Result<Vec<u8>> {
         sources: report
             .sources
             .iter()
-            .map(|source| Source {
+            .map(|source| SourceRow {
                 source: source.name(),
                 up: source.freshness.up,
                 last_success: source.freshness.proved.map(|proved| date(proved.unix)),

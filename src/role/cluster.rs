@@ -99,7 +99,7 @@ pub async fn publish(
         interval: options.pull_interval,
         changes: changes.clone(),
         claims: pull::Claims::default(),
-        counts: pull::Counts::default(),
+        counts: pull::Counters::default(),
     };
     let pulls = puller.counts.clone();
     let pulling = Task::beating("pull", LEAF);

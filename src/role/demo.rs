@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use self::verdict::Seen;
+use self::verdict::Summary;
 use super::{agent, cluster};
 use crate::agent::Options as AgentOptions;
 use crate::agent::allowed::Allowed;
@@ -193,7 +193,7 @@ impl Demo {
     pub async fn watch(&mut self, stop: &CancellationToken) -> io::Result<Option<Verdict>> {
         let begin = Instant::now();
         let mut look = interval(LOOK);
-        let (mut seen, mut since, mut told) = (Seen::default(), begin, None);
+        let (mut seen, mut since, mut told) = (Summary::default(), begin, None);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
@@ -209,7 +209,7 @@ impl Demo {
                 _ = look.tick() => {}
             }
             let Some(report) = self.report() else { continue };
-            let now = Seen::of(&report);
+            let now = Summary::of(&report);
             if now != seen {
                 (seen, since) = (now, Instant::now());
             }

@@ -51,7 +51,7 @@ enum Fate {
     Wrong(Ipv4Addr),
 }
 
-/// An address that nobody has: it is for documentation.
+/// An address that no machine has: it is for documentation.
 const WRONG: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 99);
 
 /// One pod that answers DNS. Clones are the same one.

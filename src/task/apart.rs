@@ -58,7 +58,7 @@ pub fn apart_blocking<T: Send + 'static>(
 }
 
 fn begin(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let place = Place::take()?;
+    let place = Permit::take()?;
     let begun = thread::Builder::new().name("apart".to_owned()).spawn(move || {
         let _place = place;
         work();
@@ -75,9 +75,9 @@ fn panicked() -> io::Error {
 }
 
 /// The right to one of the threads; a panic gives it back too.
-struct Place;
+struct Permit;
 
-impl Place {
+impl Permit {
     fn take() -> io::Result<Self> {
         if RUNNING.fetch_add(1, Ordering::Relaxed) < MOST {
             return Ok(Self);
@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         RUNNING.fetch_sub(1, Ordering::Relaxed);
     }

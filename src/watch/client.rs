@@ -49,7 +49,7 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, String> {
 /// The access to an API server, as its files have it now. Clones are the same one.
 #[derive(Clone)]
 pub struct Access {
-    place: Place,
+    place: Origin,
     current: Arc<ArcSwap<Current>>,
 }
 
@@ -73,7 +73,7 @@ impl Access {
     ///
     /// As [`connect`].
     pub async fn read(kubeconfig: Option<&Path>) -> Result<Self, String> {
-        let place = Place::find(kubeconfig);
+        let place = Origin::find(kubeconfig);
         let (client, print) = place.connect().await?;
         let current = Current { client, print, looked: Instant::now() };
         Ok(Self { place, current: Arc::new(ArcSwap::from_pointee(current)) })
@@ -87,7 +87,7 @@ impl Access {
             async move {
                 let looked = access.current.load().looked;
                 // In a pod, the library follows the files itself.
-                if !matches!(access.place, Place::Pod)
+                if !matches!(access.place, Origin::Pod)
                     && looked.elapsed() >= LOOK
                     && let Err(error) = access.renew().await
                 {
@@ -123,7 +123,7 @@ impl Access {
 
 /// Where the access to the API server is described.
 #[derive(Clone, Debug)]
-enum Place {
+enum Origin {
     File(PathBuf),
     /// The files of `KUBECONFIG`.
     Variable,
@@ -131,7 +131,7 @@ enum Place {
     User,
 }
 
-impl Place {
+impl Origin {
     fn find(kubeconfig: Option<&Path>) -> Self {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         match kubeconfig {

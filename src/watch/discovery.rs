@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::WatchError;
 use super::request::{answer, refusal, whole};
-use super::served::{Groups, Known, Presence, SURE};
+use super::served::{Discovered, Groups, Presence, SURE};
 use crate::model::Kind;
 use crate::task::{Backoff, Task};
 
@@ -95,7 +95,7 @@ impl Subscription {
 pub(super) async fn discover(client: Client, served: Served, task: Task) -> Infallible {
     let mut discovery = Discovery { client, last: None };
     let kinds = served.kinds();
-    let mut known: BTreeMap<&Kind, Known> = BTreeMap::new();
+    let mut known: BTreeMap<&Kind, Discovered> = BTreeMap::new();
     let mut backoff = Backoff::default();
     let mut first = true;
     loop {

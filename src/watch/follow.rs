@@ -11,11 +11,11 @@ use kube::Client;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep};
 
-use super::counts::{Counts, Of};
+use super::counters::{Counters, Of};
 use super::course::{Course, Step, margin};
 use super::discovery::Served;
 use super::error::{WatchError, one_line};
-use super::object::{Line, Page, Seen, Watched};
+use super::object::{Page, Received, WatchEvent, Watched};
 use super::progress::{Progress, STALL};
 use super::request::Resource;
 use super::restored::Restored;
@@ -33,7 +33,7 @@ const LOG: Duration = Duration::from_secs(30);
 /// What a follower works with.
 pub(super) struct Context<T> {
     pub(super) client: Client,
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<Counters>,
     pub(super) changes: Sender<Change>,
     /// What an event is to the owner of the facts.
     pub(super) change: fn(Event<T>) -> Change,
@@ -163,14 +163,16 @@ impl<'c, T: Watched> Follower<'c, T> {
         let mut progress = Progress::new(Instant::now());
         while let Some(line) = lines.next(progress.deadline().min(end)).await? {
             match read(line)? {
-                Line::Put(seen) => {
+                WatchEvent::Put(seen) => {
                     progress.note(Instant::now(), &seen.key)?;
                     self.put(seen).await?;
                 }
-                Line::Gone(seen) => self.send(Event::Gone(seen.key)).await?,
-                Line::Bookmark { version, complete: true } => return self.done(version).await,
-                Line::Bookmark { .. } => {}
-                Line::Refused(status) => return Err(status.into()),
+                WatchEvent::Gone(seen) => self.send(Event::Gone(seen.key)).await?,
+                WatchEvent::Bookmark { version, complete: true } => {
+                    return self.done(version).await;
+                }
+                WatchEvent::Bookmark { .. } => {}
+                WatchEvent::Refused(status) => return Err(status.into()),
             }
             if Instant::now() >= end {
                 return Err(WatchError::Endless);
@@ -213,20 +215,20 @@ impl<'c, T: Watched> Follower<'c, T> {
         while let Some(line) = lines.next(Instant::now() + length + margin(length)).await? {
             quiet = false;
             match read(line)? {
-                Line::Put(seen) => {
+                WatchEvent::Put(seen) => {
                     self.course.reached(Instant::now(), &seen.version)?;
                     self.put(seen).await?;
                 }
-                Line::Gone(seen) => {
+                WatchEvent::Gone(seen) => {
                     self.course.reached(Instant::now(), &seen.version)?;
                     self.send(Event::Gone(seen.key)).await?;
                 }
-                Line::Bookmark { version, .. } => {
+                WatchEvent::Bookmark { version, .. } => {
                     if self.course.reached(Instant::now(), &version)? {
                         self.send(Event::Alive).await?;
                     }
                 }
-                Line::Refused(status) => return Err(status.into()),
+                WatchEvent::Refused(status) => return Err(status.into()),
             }
         }
         let now = Instant::now();
@@ -248,7 +250,7 @@ impl<'c, T: Watched> Follower<'c, T> {
         self.send(Event::Done).await
     }
 
-    async fn put(&mut self, Seen { key, fact, .. }: Seen<T>) -> Result<(), WatchError> {
+    async fn put(&mut self, Received { key, fact, .. }: Received<T>) -> Result<(), WatchError> {
         match fact {
             Ok(fact) => self.send(Event::Put(key, fact)).await,
             Err(error) => {
@@ -281,8 +283,8 @@ impl<'c, T: Watched> Follower<'c, T> {
     }
 }
 
-fn read<T: Watched>(line: &[u8]) -> Result<Line<T>, WatchError> {
-    Line::read(line).map_err(|error| garbled(&error))
+fn read<T: Watched>(line: &[u8]) -> Result<WatchEvent<T>, WatchError> {
+    WatchEvent::read(line).map_err(|error| garbled(&error))
 }
 
 fn garbled(error: &serde_json::Error) -> WatchError {

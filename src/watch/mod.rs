@@ -1,7 +1,7 @@
 //! The Kubernetes API: what is watched, and how it becomes changes.
 
 mod client;
-mod counts;
+mod counters;
 mod course;
 mod discovery;
 mod endpoint_slice;
@@ -39,7 +39,7 @@ use crate::model::{EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Ser
 use crate::task::{Task, supervise};
 
 pub use self::client::{Access, connect};
-pub use self::counts::{Counts, FAMILIES};
+pub use self::counters::{Counters, FAMILIES};
 pub use self::object::Plain;
 
 /// Every kind that is watched; the chart's ClusterRole follows from it.
@@ -65,7 +65,7 @@ pub struct Watch {
 struct Parts {
     client: Client,
     changes: Sender<Change>,
-    counts: Arc<Counts>,
+    counts: Arc<Counters>,
     served: Served,
     restored: Restored,
     task: Task,
@@ -129,7 +129,7 @@ pub fn run_all(
     changes: &Sender<Change>,
     leaves: &TaskTracker,
     stop: &CancellationToken,
-) -> (Vec<Task>, Arc<Counts>) {
+) -> (Vec<Task>, Arc<Counters>) {
     run(ALL, client, changes, leaves, stop)
 }
 
@@ -140,9 +140,9 @@ pub fn run(
     changes: &Sender<Change>,
     leaves: &TaskTracker,
     stop: &CancellationToken,
-) -> (Vec<Task>, Arc<Counts>) {
+) -> (Vec<Task>, Arc<Counters>) {
     let kinds = || watches.iter().map(|watch| watch.kind);
-    let counts = Arc::new(Counts::new(kinds()));
+    let counts = Arc::new(Counters::new(kinds()));
     let served = Served::new(kinds().filter(|kind| kind.is_discovered()));
     let restored = Restored::default();
     let mut tasks = Vec::new();

@@ -47,14 +47,14 @@ type Whole<'a, T> =
 
 /// One object of a list or a watch: its key, and its fact if that can be decoded.
 #[derive(Debug)]
-pub(super) struct Seen<T> {
+pub(super) struct Received<T> {
     pub(super) key: Key,
     /// `metadata.resourceVersion`; empty when it cannot be read.
     pub(super) version: String,
     pub(super) fact: Result<T, String>,
 }
 
-impl<T: Watched> Seen<T> {
+impl<T: Watched> Received<T> {
     fn new(whole: Whole<'_, T>) -> Self {
         let Split { aside: InMetadata(metadata), rest: wire } = whole;
         let Split { aside: Identity { name, namespace, version }, rest: metadata } = metadata;
@@ -139,11 +139,11 @@ impl From<Status> for WatchError {
 
 /// One line of a watch.
 #[derive(Debug)]
-pub(super) enum Line<T> {
+pub(super) enum WatchEvent<T> {
     /// An object was made or changed.
-    Put(Seen<T>),
+    Put(Received<T>),
     /// An object was deleted.
-    Gone(Seen<T>),
+    Gone(Received<T>),
     /// Nothing happened up to `version`.
     Bookmark {
         /// The version of the whole kind.
@@ -163,7 +163,7 @@ struct Event<'a, O> {
     object: O,
 }
 
-impl<T: Watched> Line<T> {
+impl<T: Watched> WatchEvent<T> {
     /// Reads a line.
     ///
     /// # Errors
@@ -172,8 +172,8 @@ impl<T: Watched> Line<T> {
     pub(super) fn read(line: &[u8]) -> serde_json::Result<Self> {
         let error = match serde_json::from_slice::<Event<'_, Whole<'_, T>>>(line) {
             Ok(event) => match &*event.r#type {
-                "ADDED" | "MODIFIED" => return Ok(Self::Put(Seen::new(event.object))),
-                "DELETED" => return Ok(Self::Gone(Seen::new(event.object))),
+                "ADDED" | "MODIFIED" => return Ok(Self::Put(Received::new(event.object))),
+                "DELETED" => return Ok(Self::Gone(Received::new(event.object))),
                 _ => None,
             },
             Err(error) => Some(error),
@@ -190,9 +190,9 @@ impl<T: Watched> Line<T> {
                 })
             }
             ("ERROR", _) => serde_json::from_str(object).map(Self::Refused),
-            ("DELETED", Some(error)) => Ok(Self::Gone(Seen::undecoded(event.object, error))),
+            ("DELETED", Some(error)) => Ok(Self::Gone(Received::undecoded(event.object, error))),
             ("ADDED" | "MODIFIED", Some(error)) => {
-                Ok(Self::Put(Seen::undecoded(event.object, error)))
+                Ok(Self::Put(Received::undecoded(event.object, error)))
             }
             (other, _) => {
                 let expected = &"a type of watch event";
@@ -206,7 +206,7 @@ impl<T: Watched> Line<T> {
 /// One page of a list.
 #[derive(Debug)]
 pub(super) struct Page<T> {
-    pub(super) objects: Vec<Seen<T>>,
+    pub(super) objects: Vec<Received<T>>,
     /// The version of the whole list; empty when the server gives none.
     pub(super) version: String,
     /// Where the next page begins; absent after the last.
@@ -228,7 +228,7 @@ impl<T: Watched> Page<T> {
         }
         let List { metadata, items } = serde_json::from_slice(body)?;
         Ok(Self {
-            objects: items.into_iter().flatten().map(Seen::read).collect(),
+            objects: items.into_iter().flatten().map(Received::read).collect(),
             version: metadata.resource_version.unwrap_or_default(),
             next: metadata.r#continue.filter(|token| !token.is_empty()),
         })

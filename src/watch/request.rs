@@ -14,7 +14,7 @@ use kube::client::Body;
 use kube::core::params::{ListParams, WatchParams};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::counts::{Counts, Verb};
+use super::counters::{Counters, Verb};
 use super::error::{WatchError, chain, one_line};
 use super::object::Status;
 use crate::model::Kind;
@@ -35,7 +35,7 @@ pub(super) struct Resource {
     client: Client,
     kind: &'static Kind,
     version: &'static str,
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<Counters>,
 }
 
 impl Resource {
@@ -43,7 +43,7 @@ impl Resource {
         client: Client,
         kind: &'static Kind,
         version: &'static str,
-        counts: Arc<Counts>,
+        counts: Arc<Counters>,
     ) -> Self {
         Self { client, kind, version, counts }
     }

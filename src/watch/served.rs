@@ -164,13 +164,13 @@ impl Groups {
 
 /// What is known of one kind by all discoveries so far.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct Discovered {
     pub(super) presence: Presence,
     /// Since when a kind that was there is away.
     away: Option<Instant>,
 }
 
-impl Known {
+impl Discovered {
     /// Takes in what was found, and returns whether that has to be asked again soon.
     pub(super) fn learn(&mut self, now: Instant, found: Found) -> bool {
         match found {
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn what_was_there_is_gone_once_that_has_lasted() {
         let start = Instant::now();
-        let mut known = Known::default();
+        let mut known = Discovered::default();
         let mut learn = |seconds, found| {
             let soon = known.learn(start + Duration::from_secs(seconds), found);
             (known.presence, soon)

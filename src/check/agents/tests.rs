@@ -5,7 +5,7 @@ use crate::model::{
     Key, Namespace, NetworkPolicy, Node, Observation, Pod, Skipped, Unknown, Vantage,
 };
 
-/// Nodes with a ready agent of each vantage, of which nobody has spoken yet.
+/// Nodes with a ready agent of each vantage, of which none has spoken yet.
 fn nodes(names: &[&str]) -> Cluster {
     names.iter().fold(cluster(), |facts, node| agents(facts.node(node), node, |_| {}))
 }

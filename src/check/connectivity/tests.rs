@@ -16,7 +16,7 @@ const HOSTS: (Vantage, Target) = (Vantage::Host, Target::Node);
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 const BOTH: [&Check; 2] = [&pod_reachability::CHECK, &node_reachability::CHECK];
 
-/// Three nodes that nobody has seen yet.
+/// Three nodes that no agent has seen yet.
 fn three() -> Cluster {
     NODES.iter().fold(cluster(), |facts, node| facts.node(node))
 }

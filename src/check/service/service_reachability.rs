@@ -81,14 +81,14 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let mut only_by_service: BTreeMap<&Key, Vec<(u16, Observers, Window)>> = BTreeMap::new();
     for (service, port) in ports {
         let of_port = || believed.iter().filter_map(|it| it.get(&(service, port)));
-        let (observers, window) = tally(of_port(), View::Broken);
+        let (observers, window) = sum(of_port(), View::Broken);
         let labels = [&*service.namespace, &*service.name, &*port.to_string()];
         out.sample(&OBSERVERS, labels, observers.all as f64);
         out.sample(&FAILING, labels, observers.failing as f64);
         if observers.agree() {
             unreachable.entry(service).or_default().push((port, observers, window));
         }
-        let (observers, window) = tally(of_port(), View::OnlyByService);
+        let (observers, window) = sum(of_port(), View::OnlyByService);
         if observers.agree() {
             only_by_service.entry(service).or_default().push((port, observers, window));
         }
@@ -123,7 +123,7 @@ fn rows(said: &Observation) -> Result<&[Reached], Unanswered> {
 }
 
 /// Counts the agents that see `view` of one port, of those that can tell.
-fn tally<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers, Window) {
+fn sum<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers, Window) {
     let (mut observers, mut window) = (Observers::default(), Window::default());
     for sight in sights {
         let seen = sight.view();
@@ -141,7 +141,7 @@ fn tally<'a>(sights: impl Iterator<Item = &'a Sight>, view: View) -> (Observers,
 
 /// Returns the nodes on which most Services fail while they work on others.
 fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
-    let share = |ports: &BTreeMap<Port<'_>, Sight>| tally(ports.values(), View::Broken).0;
+    let share = |ports: &BTreeMap<Port<'_>, Sight>| sum(ports.values(), View::Broken).0;
     let is_broken = |it: Observers| 2 * it.failing > it.all;
     let (broken, fine): (Vec<_>, Vec<_>) = sights
         .iter()
@@ -156,7 +156,7 @@ fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
     let is_its_own = |node: &Name| {
         sights[node].keys().any(|port| {
             let of_port = sights.values().filter_map(|ports| ports.get(port));
-            tally(of_port, View::Broken).0.agree()
+            sum(of_port, View::Broken).0.agree()
         })
     };
     let broken = broken.into_iter().filter(|(node, it)| it.all > 1 || !is_its_own(node));
@@ -164,7 +164,7 @@ fn broken<'a>(sights: &Sights<'a>) -> BTreeSet<&'a Name> {
 }
 
 fn tell_node(node: &Name, ports: &BTreeMap<Port<'_>, Sight>) -> Finding {
-    let (Observers { all, failing }, _) = tally(ports.values(), View::Broken);
+    let (Observers { all, failing }, _) = sum(ports.values(), View::Broken);
     let mut window = Window::default();
     let failed = ports.iter().filter(|(_, sight)| sight.view() == View::Broken);
     let first = failed.clone().next().map(|((service, port), _)| format!("{service}:{port}"));

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::index::Index;
-use super::mismatch::{Mismatches, Place, mismatches};
+use super::mismatch::{Membership, Mismatches, mismatches};
 use crate::cluster::{Clock, Cluster, Table};
 use crate::model::{
     Endpoint, EndpointSlice, Fact, Key, Labels, Name, NameMap, Node, Pod, Service, Unanswered,
@@ -202,7 +202,7 @@ impl<'a> Tables<'a> {
         }
         let mut wrong = Vec::new();
         for (name, Side { pod, named, others }) in sides {
-            let place = Place::of(service, pod, &is_node);
+            let place = Membership::of(service, pod, &is_node);
             let found = mismatches(service, place, named.into_iter().chain(others));
             if !found.is_empty() {
                 wrong.push((name, found));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::comparison::{Comparison, Tables};
-use super::mismatch::{Mismatch, Mismatches, Place, mismatches};
+use super::mismatch::{Membership, Mismatch, Mismatches, mismatches};
 use crate::cluster::Clock;
 use crate::model::{Endpoint, EndpointSlice, Key, Labels, Name, Pod, Service};
 
@@ -104,7 +104,7 @@ pub struct Lagging<'a> {
 
 /// Returns how the slices of a Service differ from one of its pods.
 fn compare(tables: Tables<'_>, key: &Key, service: &Service, name: &Name) -> Mismatches {
-    let place = Place::of(service, tables.pod(key, name), |name| tables.is_node(name));
+    let place = Membership::of(service, tables.pod(key, name), |name| tables.is_node(name));
     let slices = tables.slices_of(key).filter(|slice| slice.managed);
     let endpoints = slices.flat_map(|slice| slice.endpoints.iter().map(move |it| (slice, it)));
     let is_named = |it: &Endpoint| it.pod.as_ref().is_some_and(|pod| pod.name == *name);

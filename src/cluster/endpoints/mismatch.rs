@@ -83,7 +83,7 @@ impl FromIterator<Mismatch> for Mismatches {
 
 /// Whether a pod belongs into a Service's slices.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place<'a> {
+pub(super) enum Membership<'a> {
     /// It does.
     In(&'a Pod),
     /// It does not.
@@ -92,7 +92,7 @@ pub(super) enum Place<'a> {
     Either,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Membership<'a> {
     pub(super) fn of(
         service: &Service,
         pod: Option<&'a Pod>,
@@ -130,13 +130,13 @@ pub fn port_number(port: &ServicePort, pod: &Pod) -> Option<u16> {
 /// A pod that gets no traffic may be absent: that is no mismatch.
 pub(super) fn mismatches<'a>(
     service: &Service,
-    place: Place<'_>,
+    place: Membership<'_>,
     named: impl Iterator<Item = (&'a EndpointSlice, &'a Endpoint)>,
 ) -> Mismatches {
     let pod = match place {
-        Place::In(pod) => Some(pod),
-        Place::Out => None,
-        Place::Either => return Mismatches::default(),
+        Membership::In(pod) => Some(pod),
+        Membership::Out => None,
+        Membership::Either => return Mismatches::default(),
     };
     let mut found = Mismatches::default();
     let mut families = Vec::new();

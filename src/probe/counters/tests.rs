@@ -20,8 +20,8 @@ fn has(page: &str, lines: &[&str]) {
 #[test]
 fn planned_combinations_start_at_zero_and_others_do_not_exist() {
     let counters = counters();
-    counters.planned(Kind::Probe(&tcp::PROBE, Target::Api));
-    counters.planned(Kind::Dns(DnsPath::Service, DnsQuery::Cluster, Protocol::Tcp));
+    counters.planned(AttemptKind::Probe(&tcp::PROBE, Target::Api));
+    counters.planned(AttemptKind::Dns(DnsPath::Service, DnsQuery::Cluster, Protocol::Tcp));
     let page = page(&counters);
     for failure in tcp::PROBE.failures {
         let labels = format!(r#"{{probe="tcp",target="api",reason="{}"}}"#, failure.as_str());
@@ -44,7 +44,7 @@ fn planned_combinations_start_at_zero_and_others_do_not_exist() {
 #[test]
 fn what_fails_before_the_first_answer_is_no_part_of_the_headline() {
     let counters = counters();
-    let headline = Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
+    let headline = AttemptKind::Dns(DnsPath::Resolver, DnsQuery::Cluster, Protocol::Udp);
     for outcome in [Err(Failure::Timeout), Ok(Duration::ZERO), Err(Failure::Timeout)] {
         counters.planned(headline).count(outcome);
     }
@@ -59,7 +59,7 @@ fn what_fails_before_the_first_answer_is_no_part_of_the_headline() {
 #[test]
 fn an_attempt_is_counted_once_and_again_when_it_is_planned_anew() {
     let counters = counters();
-    let api = || counters.planned(Kind::Probe(&tcp::PROBE, Target::Api));
+    let api = || counters.planned(AttemptKind::Probe(&tcp::PROBE, Target::Api));
     api().count(Ok(Duration::from_millis(5)));
     api().count(Err(Failure::Refused));
     // A reason that this probe does not know.
@@ -82,8 +82,9 @@ fn an_attempt_is_counted_once_and_again_when_it_is_planned_anew() {
 #[test]
 fn both_protocols_of_a_question_share_their_times() {
     let counters = counters();
-    let plan =
-        |protocol| counters.planned(Kind::Dns(DnsPath::Resolver, DnsQuery::Cluster, protocol));
+    let plan = |protocol| {
+        counters.planned(AttemptKind::Dns(DnsPath::Resolver, DnsQuery::Cluster, protocol))
+    };
     plan(Protocol::Udp).count(Ok(Duration::from_millis(300)));
     plan(Protocol::Tcp).count(Ok(Duration::from_millis(200)));
     let labels = r#"path="resolver",query="cluster""#;

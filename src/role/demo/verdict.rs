@@ -8,7 +8,7 @@ use crate::report::Report;
 
 /// A report without its numbers.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct Summary {
     open: BTreeSet<String>,
     pending: BTreeSet<String>,
     unknown: BTreeSet<&'static str>,
@@ -24,7 +24,7 @@ const OF_DNS_PODS: [&str; 2] =
 /// So many there are.
 const DNS_PODS: usize = 2;
 
-impl Seen {
+impl Summary {
     pub(super) fn of(report: &Report) -> Self {
         let name = |finding: &Finding| format!("{} {}", finding.code.id, finding.subject);
         let measured = OF_DNS_PODS.iter().all(|name| {

@@ -86,7 +86,7 @@ impl Front {
         let records: Vec<Record> = records.into_iter().map(record).collect();
         let builder = MessageResponseBuilder::from_message_request(request);
         let response = builder.build(metadata, &records, [], [], []);
-        // Nobody waits any more: nothing to do.
+        // No client waits any more: nothing to do.
         handle.send_response(response).await.unwrap_or(unsent)
     }
 }

@@ -97,15 +97,15 @@ fn the_last_page_has_no_next_and_null_items_are_none() {
 }
 
 fn line(event: &Value) -> String {
-    match Line::<Pod>::read(event.to_string().as_bytes()) {
-        Ok(Line::Put(seen)) => {
+    match WatchEvent::<Pod>::read(event.to_string().as_bytes()) {
+        Ok(WatchEvent::Put(seen)) => {
             format!("put {} {} {}", seen.key, seen.version, seen.fact.is_ok())
         }
-        Ok(Line::Gone(seen)) => {
+        Ok(WatchEvent::Gone(seen)) => {
             format!("gone {} {} {}", seen.key, seen.version, seen.fact.is_ok())
         }
-        Ok(Line::Bookmark { version, complete }) => format!("bookmark {version} {complete}"),
-        Ok(Line::Refused(status)) => {
+        Ok(WatchEvent::Bookmark { version, complete }) => format!("bookmark {version} {complete}"),
+        Ok(WatchEvent::Refused(status)) => {
             format!("refused {} {} {:?}", status.code, status.message, status.retry_after())
         }
         Err(_) => "error".to_owned(),

@@ -18,7 +18,7 @@ use netvitals::model::{Fact, Kind, Name, Pod, Unanswered};
 use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
 use netvitals::task::{self, Task};
-use netvitals::watch::{self, Counts};
+use netvitals::watch::{self, Counters};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
@@ -129,7 +129,7 @@ pub(crate) fn pod(name: &str, version: u64) -> Value {
 pub(crate) struct Following {
     owner: Owner,
     changes: Receiver<Change>,
-    counts: Arc<Counts>,
+    counts: Arc<Counters>,
     tasks: Vec<Task>,
     start: Instant,
     asked: Arc<Mutex<Vec<Ask>>>,

@@ -14,7 +14,7 @@ use netvitals::owner::Owner;
 use netvitals::page::{Format, write};
 use netvitals::sim::api::Api;
 use netvitals::task::{self, Task};
-use netvitals::watch::{self, Counts, Plain, Watch};
+use netvitals::watch::{self, Counters, Plain, Watch};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::{self, Receiver};
@@ -125,7 +125,7 @@ struct Trial {
     api: Api,
     owner: Owner,
     changes: Receiver<Change>,
-    counts: Arc<Counts>,
+    counts: Arc<Counters>,
     tasks: Vec<Task>,
     start: Instant,
     asked: Arc<Mutex<Vec<String>>>,

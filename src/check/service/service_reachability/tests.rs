@@ -99,7 +99,7 @@ fn nodes_and_services_are_told_apart() {
         (vec![pair(true, false), fine(), fine()], vec![]),
         // All fail from two nodes of three: it is the nodes.
         (vec![pair(true, true), pair(true, true), fine()], vec![node("a"), node("b")]),
-        // All fail everywhere: nobody is left to compare with.
+        // All fail everywhere: no agent is left to compare with.
         (vec![pair(true, true), pair(true, true)], vec![CART.to_owned(), PAY.to_owned()]),
         // A broken node among others, and a Service that fails from all of them.
         (
@@ -132,7 +132,7 @@ fn a_service_whose_endpoints_fail_too_is_not_the_dataplanes_fault() {
         sees("cart", 12, &[12, 12]),
         // Half of it is dead.
         sees("cart", 6, &[0, 12]),
-        // Nobody knows of endpoints.
+        // No agent knows of endpoints.
         sees("cart", 12, &[]),
         // It mostly answers.
         sees("cart", 5, &[0, 0]),

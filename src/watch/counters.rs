@@ -55,7 +55,7 @@ impl Verb {
 
 /// The counts of every kind, each from 0 on.
 #[derive(Debug)]
-pub struct Counts(BTreeMap<&'static Kind, Of>);
+pub struct Counters(BTreeMap<&'static Kind, Of>);
 
 /// The counts of one kind.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Of {
     }
 }
 
-impl Counts {
+impl Counters {
     pub(super) fn new(kinds: impl Iterator<Item = &'static Kind>) -> Self {
         let counts = Self(kinds.map(|kind| (kind, Of::default())).collect());
         counts.0.iter().filter(|(kind, _)| !kind.is_discovered()).for_each(|(_, of)| of.show());

@@ -57,7 +57,7 @@ impl Rejected {
 
 /// Live counts of one server.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct Counters {
     pub(super) connections: Gauge<i64, AtomicI64>,
     pub(super) scrapes: Counter,
     /// Pages in a row that could not be written.
@@ -65,7 +65,7 @@ pub(super) struct Counts {
     rejected: [Counter; Rejected::ALL.len()],
 }
 
-impl Counts {
+impl Counters {
     pub(super) fn reject(&self, why: Rejected) {
         self.rejected[why as usize].inc();
     }
