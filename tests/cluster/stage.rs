@@ -116,6 +116,11 @@ impl Stage {
         })
     }
 
+    /// The page of every replica of the cluster role; a busy machine may take its time.
+    pub(crate) fn pages(&self) -> Vec<Page> {
+        until("every replica of the cluster role answers", secs(60), || self.cluster.verdicts())
+    }
+
     /// Waits until `look` accepts the page of every replica of the cluster role.
     pub(crate) fn every_page(
         &self,
@@ -151,7 +156,7 @@ impl Stage {
 
     /// Says what is open above info for which `may` does not say that it may be.
     pub(crate) fn nothing_but(&self, may: impl Fn(&Found) -> bool) {
-        for page in self.cluster.verdicts().unwrap_or_else(|error| panic!("{error}")) {
+        for page in self.pages() {
             let mut open = findings(&page, false);
             open.retain(|found| !may(found));
             assert!(open.is_empty(), "found besides: {}", listed(&open));

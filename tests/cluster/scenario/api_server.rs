@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use netvitals::check;
+use netvitals::model::{EndpointSlice, Fact};
+
 use super::endurance::Unheard;
 use super::oracle;
 use super::{Scenario, quick};
@@ -108,13 +111,15 @@ fn forbidden(stage: &Stage) {
         all.iter().map(|it| (it.label("check").to_owned(), it.label("reason").to_owned())).collect()
     };
     let fault = stage.cluster.forbid("endpointslices");
-    let needs = ["endpoint_mismatch", "endpoint_lag"];
+    let needs = check::ALL.iter().filter(|check| check.needs.contains(&EndpointSlice::KIND));
+    let needs: Vec<&str> = needs.map(|check| check.id).collect();
     stage.every_page("the checks of endpoints are unknown", secs(150), |page| {
         let open = unknown(page);
-        let said = open.iter().any(|(check, why)| check == needs[0] && why == "forbidden");
-        holds(said, || format!("{open:?}"))
+        let said =
+            |need: &&str| open.iter().any(|(check, why)| check == need && why == "forbidden");
+        holds(needs.iter().all(said), || format!("{open:?}"))
     });
-    for page in stage.cluster.verdicts().unwrap() {
+    for page in stage.pages() {
         for (check, why) in unknown(&page) {
             assert!(needs.contains(&check.as_str()) && why == "forbidden", "{check}: {why}");
         }

@@ -92,7 +92,7 @@ fn scale(cluster: &Cluster, path: &str, replicas: u32) {
 
 /// Nothing above info is found by any replica.
 fn calm(stage: &Stage) {
-    for page in stage.cluster.verdicts().unwrap() {
+    for page in stage.pages() {
         let open = findings(&page, false);
         assert!(open.is_empty(), "found though nothing is wrong: {}", listed(&open));
     }

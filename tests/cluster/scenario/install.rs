@@ -189,7 +189,8 @@ fn holds_little(cluster: &Cluster, namespace: &str, part: Part, pod: &Pod) {
     assert_eq!((&*value("Seccomp"), &*value("NoNewPrivs")), ("2", "1"), "{}", pod.name);
     if part == Part::Agent {
         let icmp = [("probe", "icmp")];
-        let supported = pod.page().unwrap().value("netvitals_probe_supported", &icmp);
+        let page = until("the agent answers", secs(60), || pod.page());
+        let supported = page.value("netvitals_probe_supported", &icmp);
         assert_eq!(supported, Ok(1.0), "{}: ICMP without a capability", pod.name);
     }
 }

@@ -55,7 +55,7 @@ fn many(stage: &Stage) {
     cluster.rest(secs(30));
     for part in [Part::Agent, Part::HostAgent] {
         for pod in cluster.netvitals(part).iter().filter(|pod| !pod.node.starts_with("kwok-")) {
-            let page = pod.page().unwrap();
+            let page = until("the agent answers", secs(60), || pod.page());
             let series = page.samples().len();
             println!("    {}: {series} series", pod.name);
             assert!(series <= 300, "{}: {series} series", pod.name);

@@ -41,7 +41,7 @@ fn foreign_deny(stage: &Stage) {
     // Several windows. What the agents see through the drops may be found, as its consequence; a node is never at fault.
     for _ in 0..9 {
         stage.cluster.rest(secs(5));
-        for page in stage.cluster.verdicts().unwrap() {
+        for page in stage.pages() {
             let mut open = findings(&page, false);
             open.retain(|found| !found.code.starts_with("agents."));
             let named = roots(&page);
