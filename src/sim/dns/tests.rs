@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use futures::future::join_all;
 use hickory_server::proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_server::proto::rr::{Name, RData, RecordType};
 use serde_json::json;
@@ -69,7 +70,8 @@ async fn ask(server: &Server, name: &str, kind: RecordType) -> String {
     socket.connect(server.address()).await.unwrap();
     socket.send(&question(name, kind).to_vec().unwrap()).await.unwrap();
     let mut reply = [0; 512];
-    match timeout(Duration::from_millis(200), socket.recv(&mut reply)).await {
+    // Long enough for a busy machine: a late answer is not a lost one.
+    match timeout(Duration::from_secs(2), socket.recv(&mut reply)).await {
         Ok(length) => read(&reply[..length.unwrap()]),
         Err(_) => "lost".to_owned(),
     }
@@ -117,9 +119,9 @@ async fn shares_of_the_queries_fail_and_which_ones_is_no_chance() {
         (Faults::default(), "none", 0),
     ] {
         replica.fail(faults);
+        let answers = join_all((0..20).map(|_| ask(&server, KUBERNETES, RecordType::A))).await;
         let mut failed: i32 = 0;
-        for _ in 0..20 {
-            let answer = ask(&server, KUBERNETES, RecordType::A).await;
+        for answer in answers {
             assert!([failure, "ok 127.9.100.1"].contains(&&*answer), "{answer}");
             failed += i32::from(answer == failure);
         }
