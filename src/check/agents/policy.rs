@@ -282,7 +282,7 @@ fn attempts(said: &Observation, on: impl Fn(&Name) -> bool) -> Window {
 /// it: a window still holds what worked before the policy.
 fn most(windows: impl Iterator<Item = Window>) -> bool {
     let tried: Vec<Window> = windows.filter(|window| window.attempts > 0).collect();
-    let failing = tried.iter().filter(|it| 10 * it.failures > it.attempts).count();
+    let failing = tried.iter().filter(|it| it.fails()).count();
     2 * failing > tried.len()
 }
 

@@ -83,12 +83,20 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         return is_there(cluster).map_err(Into::into);
     };
     let leads_to = endpoints(cluster, key)?;
+    let dns = Pods::of(cluster, key);
     if !service.has_controller() {
         out.sample(&SERVERS, [State::Ready.as_str()], leads_to as f64);
         out.statement(format!("{} of a Service without a selector", some(leads_to, "endpoint")));
         if leads_to == 0 {
             let next = "look at what writes its EndpointSlices";
-            nobody(cluster, out, &NO_ENDPOINTS, "it selects no pod, and has no endpoint", next);
+            unserved(
+                cluster,
+                &dns,
+                out,
+                &NO_ENDPOINTS,
+                "it selects no pod, and has no endpoint",
+                next,
+            );
         }
         return Ok(());
     }
@@ -106,18 +114,18 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let summary = summary(&servers);
     if servers.is_empty() {
         let next = "look at what makes its pods";
-        nobody(cluster, out, &NONE, "it selects no pod that is there", next);
+        unserved(cluster, &dns, out, &NONE, "it selects no pod that is there", next);
     } else if number(State::Ready) == 0 {
         let message = format!("{summary}: look at the log of the DNS pods, and at their events");
-        out.finding(about(cluster, key, &NONE_READY, message));
+        out.finding(about(&dns, key, &NONE_READY, message));
     } else if leads_to == 0 {
         let message = format!("{summary}, and no EndpointSlice has one: look at its ports");
-        out.finding(about(cluster, key, &NO_ENDPOINTS, message));
+        out.finding(about(&dns, key, &NO_ENDPOINTS, message));
     }
     out.statement(summary);
-    failing(cluster, out, &servers, nodes.as_ref());
+    failing(key, &dns, out, &servers, nodes.as_ref());
     if let Some(nodes) = &nodes {
-        fragile(cluster, out, &servers, nodes);
+        fragile(key, &dns, out, &servers, nodes);
     }
     Ok(())
 }
@@ -152,7 +160,14 @@ fn endpoints(cluster: &Cluster, service: &Key) -> Result<usize, Unanswered> {
 }
 
 /// Says that nothing is there; an info where every query is answered nevertheless.
-fn nobody(cluster: &Cluster, out: &mut Output, code: &'static Code, what: &str, next: &str) {
+fn unserved(
+    cluster: &Cluster,
+    dns: &Pods,
+    out: &mut Output,
+    code: &'static Code,
+    what: &str,
+    next: &str,
+) {
     let key = &cluster.settings().dns_service;
     let asked = answered(cluster);
     let finding = if asked.attempts >= ENOUGH && asked.failures == 0 {
@@ -160,9 +175,9 @@ fn nobody(cluster: &Cluster, out: &mut Output, code: &'static Code, what: &str, 
             "{what}, and all {} queries are answered: look at what the nameserver of the pods is",
             count(asked.attempts)
         );
-        about(cluster, key, &ELSEWHERE, message)
+        about(dns, key, &ELSEWHERE, message)
     } else {
-        about(cluster, key, code, format!("{what}: {next}"))
+        about(dns, key, code, format!("{what}: {next}"))
     };
     out.finding(finding.with("replicas", Some(2)));
 }
@@ -178,9 +193,13 @@ fn answered(cluster: &Cluster) -> Window {
 }
 
 /// Names each server that does not serve, but on nodes that come or go.
-fn failing(cluster: &Cluster, out: &mut Output, servers: &[Server<'_>], nodes: Option<&Nodes<'_>>) {
-    let key = &cluster.settings().dns_service;
-    let dns = Pods::of(cluster, key);
+fn failing(
+    key: &Key,
+    dns: &Pods,
+    out: &mut Output,
+    servers: &[Server<'_>],
+    nodes: Option<&Nodes<'_>>,
+) {
     for Server { name, pod, state } in servers {
         let Some((code, message)) = state.finding(pod) else { continue };
         let node = pod.node.as_ref();
@@ -197,8 +216,7 @@ fn failing(cluster: &Cluster, out: &mut Output, servers: &[Server<'_>], nodes: O
 }
 
 /// Says that one failure more is enough, where it need not be.
-fn fragile(cluster: &Cluster, out: &mut Output, servers: &[Server<'_>], nodes: &Nodes<'_>) {
-    let key = &cluster.settings().dns_service;
+fn fragile(key: &Key, dns: &Pods, out: &mut Output, servers: &[Server<'_>], nodes: &Nodes<'_>) {
     let on: Vec<&Name> = servers
         .iter()
         .filter(|it| it.state == State::Ready)
@@ -217,7 +235,6 @@ fn fragile(cluster: &Cluster, out: &mut Output, servers: &[Server<'_>], nodes: &
             some(room, "node")
         );
         let finding = Finding::of::<Service>(&SINGLE, key.clone(), message);
-        let dns = Pods::of(cluster, key);
         // A DaemonSet has as many as its nodes are.
         out.finding(if only.pod.daemon_set.is_some() {
             dns.name_without_owner(finding)
@@ -231,12 +248,12 @@ fn fragile(cluster: &Cluster, out: &mut Output, servers: &[Server<'_>], nodes: &
             on.len(),
             some(room, "node")
         );
-        out.finding(about(cluster, key, &ONE_NODE, message));
+        out.finding(about(dns, key, &ONE_NODE, message));
     }
 }
 
-fn about(cluster: &Cluster, key: &Key, code: &'static Code, message: String) -> Finding {
-    Pods::of(cluster, key).name(Finding::of::<Service>(code, key.clone(), message))
+fn about(dns: &Pods, key: &Key, code: &'static Code, message: String) -> Finding {
+    dns.name(Finding::of::<Service>(code, key.clone(), message))
 }
 
 impl State {

@@ -91,7 +91,7 @@ pub(super) fn is_there(cluster: &Cluster) -> Result<(), Unknown> {
 
 /// Whether more than a tenth of enough attempts failed.
 pub(super) fn fails(window: &Window) -> bool {
-    window.attempts >= ENOUGH && window.failures * 10 > window.attempts
+    window.attempts >= ENOUGH && window.fails()
 }
 
 /// Whether more than a twentieth of enough answers took longer than 250 ms.

@@ -56,6 +56,11 @@ impl Window {
         self.attempts == 0 && self.unsent > 0
     }
 
+    /// Whether more than a tenth of the attempts failed: the bound of the headline.
+    pub fn fails(&self) -> bool {
+        self.failures * 10 > self.attempts
+    }
+
     /// Returns how many attempts succeeded.
     pub fn answers(&self) -> u64 {
         self.attempts.saturating_sub(self.failures)

@@ -46,7 +46,7 @@ pub(super) fn judge(cluster: &Cluster, said: &[Queries<'_>], out: &mut Output) {
         if only || !is_to_blame(it, windows) {
             for (replica, window) in windows {
                 let asked = replicas.entry(replica).or_default();
-                asked.observers.add(fails(window));
+                asked.observers.add(window.fails());
                 asked.sum.add(window);
             }
         }
@@ -84,14 +84,10 @@ fn windows<'a>(said: &Queries<'a>) -> BTreeMap<&'a Replica, Window> {
     windows
 }
 
-fn fails(window: &Window) -> bool {
-    window.failures * 10 > window.attempts
-}
-
 /// Whether it is the agent's own way that is broken: every replica fails, or the one that it
 /// asks and its resolver with it.
 fn is_to_blame(said: &Queries<'_>, windows: &BTreeMap<&Replica, Window>) -> bool {
     let headline = said.headline();
     let alone = windows.len() > 1 || headline.failures == headline.attempts;
-    alone && windows.values().all(fails)
+    alone && windows.values().all(Window::fails)
 }
