@@ -55,7 +55,7 @@ fn twice(stage: &Stage) {
     open.rolled_out();
     strict.rolled_out();
     for (release, agents) in [(&open, 6.0), (&strict, 3.0)] {
-        let left = secs(90).saturating_sub(began.elapsed());
+        let left = secs(240).saturating_sub(began.elapsed());
         until(&format!("{} is healthy", release.namespace), left, || {
             cluster.verdicts_in(release.namespace)?.iter().try_for_each(|page| {
                 healthy(page)?;

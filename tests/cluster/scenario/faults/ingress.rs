@@ -39,22 +39,22 @@ fn ingress_forwarded(cluster: &Cluster) {
     assert_eq!(asked("web.example", "/index.html"), "000");
     let proxy = cluster.ingress_proxy();
     assert_eq!(published(), json!([{"ip": INGRESS_IP}]));
-    assert_eq!(asked("web.example", "/index.html"), "200");
+    let answers = |what: &str, wanted: &str| {
+        until(what, secs(60), || {
+            proxy.sync();
+            let said = asked("web.example", "/index.html");
+            holds(said == wanted, || said)
+        });
+    };
+    // That pods are ready, their slice may say a moment later.
+    answers("the proxy knows the pods", "200");
     assert_eq!(asked("web.example", "/other"), "404");
     assert_eq!(asked("web.example", "/nobody"), "503");
     assert_eq!(asked("other.example", "/index.html"), "404");
     cluster.kubectl(&["scale", "deployment/web", "--replicas=0"]);
-    until("the proxy knows that no pod is left", secs(60), || {
-        proxy.sync();
-        let said = asked("web.example", "/index.html");
-        holds(said == "503", || said)
-    });
+    answers("the proxy knows that no pod is left", "503");
     cluster.kubectl(&["scale", "deployment/web", "--replicas=3"]);
-    until("the proxy knows the new pods", secs(60), || {
-        proxy.sync();
-        let said = asked("web.example", "/index.html");
-        holds(said == "200", || said)
-    });
+    answers("the proxy knows the new pods", "200");
     drop(proxy);
     assert_eq!(asked("web.example", "/index.html"), "000");
     assert_eq!(published(), Value::Null);
