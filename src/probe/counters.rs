@@ -45,7 +45,7 @@ static QUERY_FAILURES: Family<6> = Family::counter(
 
 static QUERY_DURATION: Family<4> = Family::histogram(
     "netvitals_dns_query_duration_seconds",
-    "Time that successful DNS queries took.",
+    "Time from each query until its answer arrived; over UDP by the clock of the kernel.",
     ["node", "vantage", "path", "query"],
     &[0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 2.0, 5.0],
 );

@@ -1,15 +1,18 @@
 //! A UDP socket that hears what routers and the target's kernel say about its datagrams.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::errno;
@@ -38,6 +41,7 @@ impl Datagram {
                 SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
                 SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
             }
+            setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
             socket.connect(&target.into())?;
             UdpSocket::from_std(socket.into())
         };
@@ -53,13 +57,26 @@ impl Datagram {
         self.0.send(bytes).await.map(|_| ()).map_err(|error| self.failure(&error))
     }
 
-    /// Returns the length of the next datagram; what does not fit into `buffer` is cut.
+    /// Returns the length of the next datagram, and how long it had been there: what the agent
+    /// waited for its own processor is no time of the server. What does not fit into `buffer` is
+    /// cut.
     ///
     /// # Errors
     ///
     /// Returns what was said about an earlier datagram.
-    pub(super) async fn receive(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        self.0.recv(buffer).await.map_err(|error| self.failure(&error))
+    pub(super) async fn receive(&self, buffer: &mut [u8]) -> Result<(usize, Duration), Failure> {
+        let receive = || {
+            let (mut parts, mut space) = ([IoSliceMut::new(buffer)], cmsg_space!(TimeSpec));
+            let (socket, none) = (self.0.as_raw_fd(), MsgFlags::empty());
+            let message = recvmsg::<SockaddrStorage>(socket, &mut parts, Some(&mut space), none)?;
+            let arrived = message.cmsgs()?.find_map(|control| match control {
+                ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+                _ => None,
+            });
+            Ok((message.bytes, arrived.map_or(Duration::ZERO, since)))
+        };
+        let received = self.0.async_io(Interest::READABLE | Interest::ERROR, receive).await;
+        received.map_err(|error| self.failure(&error))
     }
 
     /// Prefers what the error queue says: where the node's own firewall rejects, `send` fails
@@ -85,4 +102,10 @@ impl Datagram {
             Some(if by_packet { errno::of_icmp(errno) } else { errno::of(errno) })
         })
     }
+}
+
+/// The time since a moment of the epoch; none where the clock was set back meanwhile.
+fn since(moment: Duration) -> Duration {
+    let arrived = SystemTime::UNIX_EPOCH + moment;
+    SystemTime::now().duration_since(arrived).unwrap_or_default()
 }

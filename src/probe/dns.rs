@@ -41,7 +41,7 @@ const DATAGRAM: usize = 1500;
 /// Datagrams that are not the answer, after which no more is waited for one.
 const STRANGE: usize = 64;
 
-/// Asks over UDP, and returns the answer with the time that it took.
+/// Asks over UDP, and returns the answer with the time until it arrived.
 ///
 /// Whatever is no answer to this query is passed over, because it may be a late duplicate or
 /// a forger's guess.
@@ -82,7 +82,7 @@ async fn datagrams<const N: usize>(
     let socket = Datagram::connect(server)?;
     let asked = questions.map(|question| question.ask(true));
     let mut replies: [Option<Reply>; N] = std::array::from_fn(|_| None);
-    let mut strange = 0;
+    let (mut strange, mut took) = (0, Duration::ZERO);
     let start = Instant::now();
     let exchange = async {
         for asked in &asked {
@@ -90,17 +90,19 @@ async fn datagrams<const N: usize>(
         }
         let mut buffer = [0; DATAGRAM];
         while strange < STRANGE && replies.contains(&None) {
-            let length = socket.receive(&mut buffer).await?;
+            let (length, waited) = socket.receive(&mut buffer).await?;
             let read = |asked: &wire::Asked| asked.read(&buffer[..length]);
             match asked.iter().map(read).enumerate().find_map(|(at, it)| Some((at, it?))) {
-                Some((at, reply)) => replies[at] = Some(reply),
+                Some((at, reply)) => {
+                    replies[at] = Some(reply);
+                    took = took.max(start.elapsed().saturating_sub(waited));
+                }
                 None => strange += 1,
             }
         }
-        Ok(start.elapsed())
+        Ok(())
     };
-    let ended = timeout(deadline, exchange).await;
-    let took = ended.unwrap_or(Ok(deadline))?;
+    timeout(deadline, exchange).await.unwrap_or(Ok(()))?;
     if replies.contains(&None) {
         return Err(if strange > 0 { Failure::Mismatch } else { Failure::Timeout });
     }

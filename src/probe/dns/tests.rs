@@ -70,6 +70,36 @@ async fn an_answer_comes_with_its_addresses_and_its_time() {
     assert!(took > Duration::ZERO && took < SOON);
 }
 
+/// An agent on a node whose processors are busy gets its answers late, and DNS is not slow.
+#[tokio::test]
+async fn time_in_which_the_agent_does_not_run_is_not_the_servers() {
+    const HELD: Duration = Duration::from_millis(300);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = socket.local_addr().unwrap();
+    let (read, asked) = tokio::sync::oneshot::channel();
+    let (said, answered) = std::sync::mpsc::channel();
+    let serving = std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        let (length, client) = socket.recv_from(&mut buffer).unwrap();
+        let query = Message::from_vec(&buffer[..length]).unwrap();
+        read.send(()).unwrap();
+        let reply = answer(&query, ResponseCode::NoError, &[address()]).to_vec().unwrap();
+        socket.send_to(&reply, client).unwrap();
+        said.send(()).unwrap();
+    });
+    let (question, start) = (question(), Instant::now());
+    // It holds the only thread, from before the answer is there until long after.
+    let busy = async {
+        asked.await.unwrap();
+        answered.recv().unwrap();
+        std::thread::sleep(HELD);
+    };
+    let (got, ()) = tokio::join!(udp(server, &question, SOON), busy);
+    let (_, took) = got.unwrap();
+    assert!(took + HELD <= start.elapsed(), "{took:?}");
+    serving.join().unwrap();
+}
+
 #[tokio::test]
 async fn what_is_no_answer_to_the_query_is_passed_over() {
     fn id(mut message: Message) -> Message {
