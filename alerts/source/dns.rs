@@ -50,6 +50,25 @@ pub(super) fn group() -> Group {
             ..warning("DNSServersFragile")
         },
         Alert {
+            expr: once(
+                &["kind", "namespace", "name"],
+                &found(r#"check="coredns_resources", severity="warning""#),
+            ) + " == 1",
+            pending: "15m",
+            keep: "5m",
+            summary: "CoreDNS may use too little CPU or memory.",
+            says: "{{ if eq $labels.kind \"Pod\" }}A container of pod {{ $labels.namespace }}/{{ $labels.name }} ended \
+                   within a day because its memory was used up.{{ else }}The pods behind Service \
+                   {{ $labels.namespace }}/{{ $labels.name }} may use 200m of CPU or less: a burst of queries is \
+                   answered late.{{ end }}"
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} {{ if eq $labels.kind \"Pod\" }}describe pod \
+                   {{ $labels.name }}{{ else }}get pods -o \
+                   'custom-columns=POD:.metadata.name,CPU:.spec.containers[*].resources.limits.cpu'{{ end }}",
+            panel: 34,
+            ..warning("CoreDNSUnderprovisioned")
+        },
+        Alert {
             why: "From the agents' own counters, so that it works while the cluster role is down. Failures over \
                   attempts: in a total outage there is no success to divide. Still so in the last 2 minutes: what has \
                   healed pages nobody. What keeps netvitals' own pods from asking says nothing of workloads.",

@@ -12,6 +12,7 @@ mod observation;
 mod plan;
 mod pod;
 mod protocol;
+mod resources;
 mod service;
 mod uid;
 mod unknown;
@@ -37,6 +38,7 @@ pub use plan::{
 };
 pub use pod::{Addresses, Container, Pod, Ports, Stuck};
 pub use protocol::{IpFamily, Protocol};
+pub use resources::{Amount, Bounded, Bounds, Resources};
 pub use service::{Service, ServicePort, TargetPort};
 pub use uid::Uid;
 pub use unknown::{Skipped, Unanswered, Unknown};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Fact, Kind, Labels, Name, Protocol, Uid};
+use super::{Fact, Kind, Labels, Name, Protocol, Resources, Uid};
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Pod {
     /// The containers that run; only of a pod that declares a port of UDP, because those that
     /// answer DNS are among them, and few others.
     pub containers: Box<[Container]>,
+    /// What bounds its containers; of the same pods only.
+    pub resources: Option<Box<Resources>>,
     /// The controlling owner, when it is a DaemonSet.
     pub daemon_set: Option<Name>,
     /// The Deployment behind the controlling owner, when that is a ReplicaSet that is called by

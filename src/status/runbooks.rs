@@ -14,6 +14,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsCheckUnknown",
     "NetvitalsConfigReloadFailed",
     "NetvitalsCoreDNSThrottled",
+    "NetvitalsCoreDNSUnderprovisioned",
     "NetvitalsDNSAnswersWrong",
     "NetvitalsDNSLatencyHigh",
     "NetvitalsDNSReplicaFailing",

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::quantity;
 use crate::model::{Name, Protocol, Status, TargetPort};
 
 /// Reads `null` as an absent field is read.
@@ -120,44 +121,13 @@ impl<'de> Deserialize<'de> for Quantity {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Quantity, E> {
-                let number = quantity(text)
+                let number = quantity::whole(text)
                     .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))?;
                 Ok(Quantity(number))
             }
         }
         deserializer.deserialize_any(Either)
     }
-}
-
-/// The suffixes of quantities but the exponents; `E` alone is one too.
-const SUFFIXES: [(&str, f64); 15] = [
-    ("Ki", 1024.0),
-    ("Mi", 1_048_576.0),
-    ("Gi", 1_073_741_824.0),
-    ("Ti", 1_099_511_627_776.0),
-    ("Pi", 1_125_899_906_842_624.0),
-    ("Ei", 1_152_921_504_606_846_976.0),
-    ("n", 1e-9),
-    ("u", 1e-6),
-    ("m", 1e-3),
-    ("k", 1e3),
-    ("M", 1e6),
-    ("G", 1e9),
-    ("T", 1e12),
-    ("P", 1e15),
-    ("E", 1e18),
-];
-
-fn quantity(text: &str) -> Option<u64> {
-    let suffixed = SUFFIXES
-        .iter()
-        .find_map(|(suffix, factor)| text.strip_suffix(suffix).map(|digits| (digits, *factor)));
-    let (digits, factor) = suffixed.unwrap_or((text, 1.0));
-    // Words such as `inf` are numbers to Rust alone.
-    let plain = |byte: u8| matches!(byte, b'0'..=b'9' | b'.' | b'+' | b'e' | b'E' | b'-');
-    let number = digits.parse::<f64>().ok().filter(|_| digits.bytes().all(plain))? * factor;
-    // A sum of thousandths may miss the whole by a rounding error.
-    (number >= 0.0).then_some((number + 1e-9) as u64)
 }
 
 /// Reads a protocol; absent means TCP everywhere in the API.

@@ -1,11 +1,14 @@
 //! Pods as the API sends them.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::field::{Condition, Text, or_default, protocol};
+use super::field::{Condition, Moment, Text, or_default, protocol};
 use super::object::Watched;
-use crate::model::{self, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid};
+use super::resources::Resources;
+use crate::model::{self, Bounded, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid};
 
 /// What is kept of `metadata`.
 #[derive(Default, Deserialize)]
@@ -52,6 +55,7 @@ struct Spec<'a> {
     containers: Option<Vec<Container<'a>>>,
     #[serde(borrow)]
     init_containers: Option<Vec<Container<'a>>>,
+    resources: Option<Resources>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +67,7 @@ struct Container<'a> {
     ports: Option<Vec<Port<'a>>>,
     #[serde(borrow)]
     restart_policy: Option<Text<'a>>,
+    resources: Option<Resources>,
 }
 
 #[derive(Deserialize)]
@@ -87,9 +92,11 @@ struct PodStatus<'a> {
     container_statuses: Option<Vec<ContainerStatus<'a>>>,
     #[serde(borrow)]
     init_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    resources: Option<Resources>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ContainerStatus<'a> {
     #[serde(borrow)]
     name: Option<Text<'a>>,
@@ -97,6 +104,10 @@ struct ContainerStatus<'a> {
     id: Option<Text<'a>>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     state: State<'a>,
+    /// Before it ran last.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    last_state: State<'a>,
+    resources: Option<Resources>,
 }
 
 #[derive(Default, Deserialize)]
@@ -104,6 +115,8 @@ struct State<'a> {
     running: Option<IgnoredAny>,
     #[serde(borrow)]
     waiting: Option<Waiting<'a>>,
+    #[serde(borrow)]
+    terminated: Option<Terminated<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -113,9 +126,31 @@ struct Waiting<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Terminated<'a> {
+    #[serde(borrow)]
+    reason: Option<Text<'a>>,
+    finished_at: Option<Moment>,
+}
+
+#[derive(Deserialize)]
 struct PodIp<'a> {
     #[serde(borrow)]
     ip: Option<Text<'a>>,
+}
+
+impl<'a> Spec<'a> {
+    /// Returns all containers.
+    fn all(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.containers.iter().chain(&self.init_containers).flatten()
+    }
+}
+
+impl<'a> PodStatus<'a> {
+    /// Returns what is said of all containers.
+    fn all(&self) -> impl Iterator<Item = &ContainerStatus<'a>> {
+        self.container_statuses.iter().chain(&self.init_container_statuses).flatten()
+    }
 }
 
 impl Watched for Pod {
@@ -123,7 +158,9 @@ impl Watched for Pod {
     type Wire<'a> = Wire<'a>;
 
     fn new(metadata: Metadata<'_>, Wire { spec, status }: Wire<'_>) -> Self {
-        let containers = running(&spec, &status);
+        let is_dns = spec.all().any(has_udp);
+        let containers = if is_dns { running(&spec, &status) } else { Box::default() };
+        let resources = is_dns.then(|| Box::new(resources(&spec, &status)));
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
@@ -138,6 +175,7 @@ impl Watched for Pod {
             addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
             ports: ports(spec.containers, spec.init_containers),
             containers,
+            resources,
             host_network: spec.host_network.unwrap_or_default(),
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             ready: status.conditions.is_some_and(|all| all.iter().any(is_ready)),
@@ -163,25 +201,56 @@ fn deployment(replica_set: Option<Name>, labels: &Labels) -> Option<Name> {
     Some(name)
 }
 
-/// Returns the containers that run, of a pod that declares a port of UDP.
-fn running(spec: &Spec<'_>, status: &PodStatus<'_>) -> Box<[model::Container]> {
-    let specs = || spec.containers.iter().chain(&spec.init_containers).flatten();
+/// Whether a container declares a port of UDP.
+fn has_udp(one: &Container<'_>) -> bool {
     let is_udp = |port: &Port<'_>| protocol(port.protocol.as_deref()) == Protocol::Udp;
-    let has_udp = |one: &Container<'_>| one.ports.iter().flatten().any(is_udp);
-    if !specs().any(has_udp) {
-        return Box::default();
-    }
-    let statuses = status.container_statuses.iter().chain(&status.init_container_statuses);
-    let running = statuses.flatten().filter(|it| it.state.running.is_some());
+    one.ports.iter().flatten().any(is_udp)
+}
+
+/// Whether an init container runs beside the others.
+fn stays(one: &Container<'_>) -> bool {
+    one.restart_policy.as_deref() == Some("Always")
+}
+
+/// Returns the containers that run.
+fn running(spec: &Spec<'_>, status: &PodStatus<'_>) -> Box<[model::Container]> {
+    let running = status.all().filter(|it| it.state.running.is_some());
     running
         .filter_map(|it| {
             let (name, id) = (it.name.as_deref()?, it.id.as_deref()?);
             let (_, id) = id.split_once("://")?;
             let own = |one: &&Container<'_>| one.name.as_deref() == Some(name);
-            let udp = specs().find(own).is_some_and(has_udp);
+            let udp = spec.all().find(own).is_some_and(has_udp);
             Some(model::Container { name: name.into(), id: id.into(), udp })
         })
         .collect()
+}
+
+/// Returns what bounds the containers, but those that end before the others begin.
+fn resources(spec: &Spec<'_>, status: &PodStatus<'_>) -> model::Resources {
+    let sidecars = spec.init_containers.iter().flatten().filter(|one| stays(one));
+    let staying = spec.containers.iter().flatten().chain(sidecars);
+    let containers = staying.filter_map(|one| {
+        let name = one.name.as_deref()?;
+        let said = status.all().find(|it| it.name.as_deref() == Some(name));
+        Some(Bounded {
+            name: name.into(),
+            udp: has_udp(one),
+            bounds: Resources::bounds(said.and_then(|it| it.resources), one.resources),
+            oom_killed: said.and_then(oom_killed),
+        })
+    });
+    model::Resources {
+        whole: Resources::bounds(status.resources, spec.resources),
+        containers: containers.collect(),
+    }
+}
+
+/// Returns when a container ended last, if its memory was why.
+fn oom_killed(it: &ContainerStatus<'_>) -> Option<Duration> {
+    let last = it.state.terminated.as_ref().or(it.last_state.terminated.as_ref())?;
+    let at = || last.finished_at.as_ref().map_or(Duration::MAX, |at| at.0);
+    (last.reason.as_deref() == Some("OOMKilled")).then(at)
 }
 
 /// Returns what keeps the first of these containers from running that does not.
@@ -208,7 +277,6 @@ fn stuck(all: Option<Vec<ContainerStatus<'_>>>) -> Option<Stuck> {
 /// Returns the named ports, in the order in which the endpoint controller looks them up: those
 /// of an init container count while it runs beside the others.
 fn ports(all: Option<Vec<Container<'_>>>, init: Option<Vec<Container<'_>>>) -> Ports {
-    let stays = |one: &Container<'_>| one.restart_policy.as_deref() == Some("Always");
     let sidecars = init.into_iter().flatten().filter(stays);
     let containers = all.into_iter().flatten().chain(sidecars);
     let named = |port: Port<'_>| {
@@ -222,6 +290,7 @@ fn ports(all: Option<Vec<Container<'_>>>, init: Option<Vec<Container<'_>>>) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Amount, Bounds};
     use crate::watch::object::tests::{absent, read};
 
     #[test]
@@ -232,12 +301,25 @@ mod tests {
                     "ownerReferences": [{ "kind": "a", "name": "b", "controller": true }],
                     "annotations": { "kubernetes.io/config.hash": "0" } },
                 "spec": { "nodeName": "", "hostNetwork": false, "containers": [
-                    { "ports": [{ "name": "web", "containerPort": 1, "protocol": "TCP" }] }
-                ], "initContainers": [{ "ports": [], "restartPolicy": "Always" }] },
+                    { "name": "dns", "ports": [
+                        { "name": "dns", "containerPort": 1, "protocol": "UDP" }
+                    ], "resources": {
+                        "limits": { "cpu": "1", "memory": "1Gi" }, "requests": { "cpu": "1" }
+                    } }
+                ], "initContainers": [{ "ports": [], "restartPolicy": "Always" }],
+                "resources": { "limits": { "cpu": "1" }, "requests": { "cpu": "1" } } },
                 "status": { "phase": "", "podIPs": [{ "ip": "a" }],
                     "conditions": [{ "type": "", "status": "" }],
-                    "containerStatuses": [{ "state": { "waiting": { "reason": "" } } }],
-                    "initContainerStatuses": [{ "state": { "waiting": { "reason": "" } } }] }
+                    "containerStatuses": [{ "name": "dns",
+                        "state": { "waiting": { "reason": "" } },
+                        "lastState": { "terminated": {
+                            "reason": "OOMKilled", "finishedAt": "2026-07-01T12:00:00Z"
+                        } },
+                        "resources": {
+                            "limits": { "cpu": "1", "memory": "1Gi" }, "requests": { "cpu": "1" }
+                        } }],
+                    "initContainerStatuses": [{ "state": { "waiting": { "reason": "" } } }],
+                    "resources": { "limits": { "cpu": "1" }, "requests": { "cpu": "1" } } }
             }"#,
         );
         assert_eq!(empty, Pod::default());
@@ -276,6 +358,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             ports: pod.ports.clone(),
+            resources: Some(Box::default()),
             daemon_set: Some("cart".into()),
             host_network: true,
             ready: true,
@@ -334,6 +417,79 @@ mod tests {
             [("coredns", "c0", true), ("exporter", "c1", false), ("proxy", "c4", false)]
         );
         assert!(pod("TCP").containers.is_empty());
+    }
+
+    #[test]
+    fn of_a_pod_with_a_port_of_udp_the_bounds_of_what_stays_are_known() {
+        let pod = |protocol: &str| -> Pod {
+            read(&format!(
+                r#"{{ "spec": {{
+                    "containers": [
+                        {{ "name": "coredns", "ports": [
+                            {{ "containerPort": 53, "protocol": "{protocol}" }}],
+                            "resources": {{ "limits": {{ "cpu": "100m", "memory": "170Mi" }},
+                                "requests": {{ "cpu": "100m" }} }} }},
+                        {{ "name": "exporter", "resources": {{ "limits": {{ "cpu": "a lot" }} }} }},
+                        {{ "name": "begins" }},
+                        {{ "resources": {{ "limits": {{ "cpu": "1" }} }} }}
+                    ],
+                    "initContainers": [{{ "name": "setup" }}, {{ "name": "proxy", "restartPolicy": "Always" }}],
+                    "resources": {{ "limits": {{ "cpu": "2", "memory": "1Gi" }} }}
+                }}, "status": {{
+                    "containerStatuses": [
+                        {{ "name": "exporter", "state": {{ "waiting": {{ "reason": "CrashLoopBackOff" }} }} }},
+                        {{ "name": "coredns", "state": {{ "running": {{}} }},
+                            "resources": {{ "limits": {{ "cpu": "1", "memory": "256Mi" }} }} }}
+                    ],
+                    "resources": {{ "limits": {{ "cpu": "1500m" }} }}
+                }} }}"#
+            ))
+        };
+        let limits = |bounds: &Bounds| (bounds.cpu_limit, bounds.memory_limit);
+        let resources = pod("UDP").resources.expect("it declares a port of UDP");
+        assert_eq!(limits(&resources.whole), (Amount::Of(1500), Amount::Unset));
+        let containers =
+            resources.containers.iter().map(|it| (&*it.name, it.udp, limits(&it.bounds)));
+        let none = (Amount::Unset, Amount::Unset);
+        assert_eq!(
+            containers.collect::<Vec<_>>(),
+            [
+                ("coredns", true, (Amount::Of(1000), Amount::Of(256 * 1_048_576))),
+                ("exporter", false, (Amount::Unreadable, Amount::Unset)),
+                ("begins", false, none),
+                ("proxy", false, none),
+            ]
+        );
+        assert_eq!(pod("TCP").resources, None);
+    }
+
+    #[test]
+    fn a_container_says_when_its_memory_was_why_it_ended_last() {
+        let noon = Duration::from_secs(1_782_907_200);
+        let killed =
+            r#"{ "terminated": { "reason": "OOMKilled", "finishedAt": "2026-07-01T12:00:00Z" } }"#;
+        let undated = r#"{ "terminated": { "reason": "OOMKilled", "finishedAt": null } }"#;
+        let failed = r#"{ "terminated": { "reason": "Error" } }"#;
+        for (state, last_state, expected) in [
+            (r#"{ "running": {} }"#, killed, Some(noon)),
+            (r#"{ "waiting": { "reason": "CrashLoopBackOff" } }"#, killed, Some(noon)),
+            (killed, failed, Some(noon)),
+            (undated, "null", Some(Duration::MAX)),
+            // The last end is what counts.
+            (failed, killed, None),
+            (r#"{ "running": {} }"#, failed, None),
+            ("null", "{}", None),
+            ("{}", r#"{ "terminated": {} }"#, None),
+        ] {
+            let pod: Pod = read(&format!(
+                r#"{{ "spec": {{ "containers": [
+                        {{ "name": "coredns", "ports": [{{ "protocol": "UDP" }}] }} ] }},
+                    "status": {{ "containerStatuses": [
+                        {{ "name": "coredns", "state": {state}, "lastState": {last_state} }} ] }} }}"#
+            ));
+            let resources = pod.resources.expect("it declares a port of UDP");
+            assert_eq!(resources.containers[0].oom_killed, expected, "{state} {last_state}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(super) fn row(rules: &Rules) -> Row {
     let mut panels = Vec::from(success(rules).map(|panel| panel.size(12, 8)));
     panels.extend(latency(rules));
     panels.extend(servers(rules).map(|panel| panel.size(6, 7)));
+    panels.extend(resources(rules).map(|panel| panel.size(12, 7)));
     Row { title: Some((20, "DNS")), panels }
 }
 
@@ -135,5 +136,31 @@ fn servers(rules: &Rules) -> [Panel; 4] {
         .colours("green", &[(1.0, "red")])
         .empty("no answers are compared")
         .alerts(rules, &["NetvitalsDNSAnswersWrong"]),
+    ]
+}
+
+fn resources(rules: &Rules) -> [Panel; 2] {
+    let of_pods = |name| once(&["namespace", "pod"], &on_nodes(name, ""));
+    [
+        Panel::lines(
+            34,
+            "CPU limit and request of DNS pods",
+            "Cores that what answers DNS in a pod may use at most, where there is a limit, and those \
+             that it asks for. From 0.2 down a limit is low.",
+        )
+        .query(&of_pods("netvitals_coredns_cpu_limit_cores"), "{{namespace}}/{{pod}}: limit")
+        .query(&of_pods("netvitals_coredns_cpu_request_cores"), "{{namespace}}/{{pod}}: request")
+        .unit("short")
+        .empty("no DNS pod, or it cannot be read")
+        .alerts(rules, &["NetvitalsCoreDNSUnderprovisioned"]),
+        Panel::lines(
+            35,
+            "Memory limit of DNS pods",
+            "Memory that what answers DNS in a pod may use at most, where there is a limit.",
+        )
+        .query(&of_pods("netvitals_coredns_memory_limit_bytes"), "{{namespace}}/{{pod}}")
+        .unit("bytes")
+        .empty("no DNS pod with a limit, or it cannot be read")
+        .alerts(rules, &["NetvitalsCoreDNSUnderprovisioned"]),
     ]
 }

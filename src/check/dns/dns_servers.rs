@@ -17,8 +17,8 @@ pub use self::codes::{
     PENDING, SINGLE,
 };
 use self::nodes::Nodes;
-use super::pods::Pods;
-use super::queries::{ENOUGH, is_there, queries};
+use super::pods::{Pods, service};
+use super::queries::{ENOUGH, queries};
 use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
@@ -76,12 +76,7 @@ struct Server<'a> {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let key = &cluster.settings().dns_service;
-    let services = cluster.read::<Service>()?;
-    let Some(service) = services.get(key) else {
-        // It may be the one that cannot be decoded.
-        drop(services.namespace(&key.namespace)?);
-        return is_there(cluster).map_err(Into::into);
-    };
+    let service = service(cluster)?;
     let leads_to = endpoints(cluster, key)?;
     let dns = Pods::of(cluster, key);
     if !service.has_controller() {

@@ -1,8 +1,25 @@
-//! The pods behind the DNS Service, for remedies to name.
+//! The DNS Service, and the pods behind it, for remedies to name.
 
+use super::queries::NO_SERVICE;
 use crate::check::Finding;
 use crate::cluster::Cluster;
-use crate::model::{Key, Pod, Service};
+use crate::model::{Key, Pod, Service, Unanswered};
+
+/// Returns the DNS Service that this role was told of.
+///
+/// # Errors
+///
+/// Returns why there is none: Services cannot be read, or it has another name.
+pub(super) fn service(cluster: &Cluster) -> Result<&Service, Unanswered> {
+    let key = &cluster.settings().dns_service;
+    let services = cluster.read::<Service>()?;
+    if let Some(service) = services.get(key) {
+        return Ok(service);
+    }
+    // It may be the one that cannot be decoded.
+    drop(services.namespace(&key.namespace)?);
+    Err(NO_SERVICE.into())
+}
 
 /// How to find them and what makes them anew, where the API has said so.
 #[derive(Debug, Default)]

@@ -77,14 +77,15 @@ pub(super) fn service(cluster: &Cluster, all: &[Queries<'_>]) -> Key {
     told.unwrap_or_else(|| &cluster.settings().dns_service).clone()
 }
 
+/// The DNS Service has another name than this role was told.
+pub(super) const NO_SERVICE: Unknown = Unknown::NotFound("the Service that dns_service names");
+
 /// Looks whether the DNS Service that this role was told of exists; no agent asks the replicas of
 /// another.
 pub(super) fn is_there(cluster: &Cluster) -> Result<(), Unknown> {
     let key = &cluster.settings().dns_service;
     match cluster.read::<Service>() {
-        Ok(services) if services.get(key).is_none() => {
-            Err(Unknown::NotFound("the Service that dns_service names"))
-        }
+        Ok(services) if services.get(key).is_none() => Err(NO_SERVICE),
         _ => Ok(()),
     }
 }

@@ -9,6 +9,7 @@ mod backup;
 mod changes;
 mod dashboard;
 mod dns;
+mod dns_resources;
 mod dns_servers;
 mod endpoints;
 mod endurance;
@@ -56,6 +57,7 @@ static FILES: &[&[Scenario]] = &[
     dashboard::ALL,
     dns::ALL,
     dns_servers::ALL,
+    dns_resources::ALL,
     alerting::ALL,
     policy::ALL,
     throttling::ALL,

@@ -114,6 +114,7 @@ fn run_as_they_stand(stage: &Stage) {
         ("SELECTOR", "app=it"),
         ("DEPLOYMENT", NAME),
         ("REPLICAS", "2"),
+        ("CONTAINER", "coredns"),
     ];
     let names = names.map(|(name, value)| format!("{name}={value}"));
     let shown = [&names[..], &["ONLY_SHOW=1".to_owned()]].concat();

@@ -188,6 +188,22 @@ fn dns_that_nobody_serves_is_told_with_what_users_feel() {
 }
 
 #[test]
+fn a_low_limit_is_not_told_beside_what_comes_of_it() {
+    let text = "
+        CoreDNSThrottled warning cluster=east namespace=kube-system pod=coredns-1 node=n1
+        CoreDNSUnderprovisioned warning cluster=east kind=Service namespace=kube-system name=kube-dns
+        CoreDNSUnderprovisioned warning cluster=east kind=Pod namespace=kube-system name=coredns-1
+        CoreDNSThrottled info cluster=west namespace=kube-system pod=coredns-1 node=n1
+        CoreDNSUnderprovisioned warning cluster=west kind=Service namespace=kube-system name=kube-dns";
+    let left = "
+        CoreDNSThrottled warning cluster=east namespace=kube-system pod=coredns-1 node=n1
+        CoreDNSUnderprovisioned warning cluster=east kind=Pod namespace=kube-system name=coredns-1
+        CoreDNSThrottled info cluster=west namespace=kube-system pod=coredns-1 node=n1
+        CoreDNSUnderprovisioned warning cluster=west kind=Service namespace=kube-system name=kube-dns";
+    assert_eq!(told(text), alerts(left));
+}
+
+#[test]
 fn a_policy_on_netvitals_itself_is_one_alert() {
     let text = "
         AgentMissing warning kind=NetworkPolicy namespace=netvitals name=deny-all
