@@ -15,6 +15,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP.
+    Sctp,
     /// Anything else.
     #[serde(other)]
     Other,
@@ -26,6 +28,7 @@ impl Protocol {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Sctp => "sctp",
             Self::Other => "other",
         }
     }

@@ -135,6 +135,7 @@ pub(super) fn protocol(text: Option<&str>) -> Protocol {
     match text {
         None | Some("TCP") => Protocol::Tcp,
         Some("UDP") => Protocol::Udp,
+        Some("SCTP") => Protocol::Sctp,
         Some(_) => Protocol::Other,
     }
 }
