@@ -1,4 +1,4 @@
-//! NetworkPolicies, as far as they concern netvitals' own pods.
+//! NetworkPolicies.
 
 use ipnet::IpNet;
 
@@ -45,14 +45,14 @@ pub enum Peer {
         /// `ipBlock.except`.
         except: Vec<IpNet>,
     },
-    /// What is not understood, which lets nothing through.
+    /// What is not understood.
     Other,
 }
 
 /// The ports of a protocol.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PortRange {
-    /// `protocol`.
+    /// `protocol`; another than TCP, UDP and SCTP is not understood.
     pub protocol: Protocol,
     /// `port` and `endPort`.
     pub ports: PolicyPorts,
@@ -67,6 +67,8 @@ pub enum PolicyPorts {
     Named(Name),
     /// From the first to the last.
     Range(u16, u16),
+    /// What is not understood.
+    Other,
 }
 
 /// A `LabelSelector`; unlike a Service's, an empty one matches everything.
@@ -83,7 +85,7 @@ pub struct Selector {
 pub struct Expression {
     /// `key`.
     pub key: Name,
-    /// `operator`; one that is not known matches nothing.
+    /// `operator`.
     pub operator: Operator,
     /// `values`.
     pub values: Vec<Name>,
@@ -110,24 +112,37 @@ impl Fact for NetworkPolicy {
 }
 
 impl Selector {
-    /// Whether it matches `labels`.
-    pub fn matches(&self, labels: &Labels) -> bool {
-        (self.labels.is_empty() || self.labels.select(labels))
-            && self.expressions.iter().all(|expression| expression.matches(labels))
+    /// Whether it matches `labels`; absent where that depends on what is not understood.
+    pub fn matches(&self, labels: &Labels) -> Option<bool> {
+        if !self.labels.is_empty() && !self.labels.select(labels) {
+            return Some(false);
+        }
+        let mut all = Some(true);
+        for expression in &self.expressions {
+            match expression.matches(labels) {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => all = None,
+            }
+        }
+        all
     }
 }
 
 impl Expression {
-    fn matches(&self, labels: &Labels) -> bool {
+    fn matches(&self, labels: &Labels) -> Option<bool> {
         let value = labels.get(&self.key);
-        let listed = value.is_some_and(|value| self.values.contains(value));
-        match self.operator {
-            Operator::In => listed,
-            Operator::NotIn => !listed,
-            Operator::Exists => value.is_some(),
-            Operator::DoesNotExist => value.is_none(),
-            Operator::Other => false,
-        }
+        let listed = || value.is_some_and(|value| self.values.contains(value));
+        let (has_values, matches) = match self.operator {
+            Operator::In => (true, listed()),
+            Operator::NotIn => (true, !listed()),
+            Operator::Exists => (false, value.is_some()),
+            Operator::DoesNotExist => (false, value.is_none()),
+            Operator::Other => return None,
+        };
+        // The API server takes no other, so that nothing says what it would mean.
+        let is_sound = !self.key.is_empty() && has_values != self.values.is_empty();
+        is_sound.then_some(matches)
     }
 }
 
@@ -146,15 +161,22 @@ mod tests {
             }],
             ..Selector::default()
         };
+        let app = || Labels::from([("app", "cart")]);
         for (selector, matches) in [
-            (Selector::default(), true),
-            (Selector { labels: [("app", "cart")].into(), ..Selector::default() }, false),
-            (with("app", Operator::In, &["cart", "netvitals"]), true),
-            (with("app", Operator::NotIn, &["netvitals"]), false),
-            (with("tier", Operator::NotIn, &["web"]), true),
-            (with("tier", Operator::Exists, &[]), false),
-            (with("tier", Operator::DoesNotExist, &[]), true),
-            (with("app", Operator::Other, &[]), false),
+            (Selector::default(), Some(true)),
+            (Selector { labels: app(), ..Selector::default() }, Some(false)),
+            (with("app", Operator::In, &["cart", "netvitals"]), Some(true)),
+            (with("app", Operator::NotIn, &["netvitals"]), Some(false)),
+            (with("tier", Operator::NotIn, &["web"]), Some(true)),
+            (with("tier", Operator::Exists, &[]), Some(false)),
+            (with("tier", Operator::DoesNotExist, &[]), Some(true)),
+            // What is not understood decides nothing, and is not asked where the rest decides.
+            (with("app", Operator::Other, &[]), None),
+            (with("app", Operator::In, &[]), None),
+            (with("app", Operator::NotIn, &[]), None),
+            (with("app", Operator::Exists, &["netvitals"]), None),
+            (with("", Operator::DoesNotExist, &[]), None),
+            (Selector { labels: app(), ..with("app", Operator::Other, &[]) }, Some(false)),
         ] {
             assert_eq!(selector.matches(&labels), matches, "{selector:?}");
         }

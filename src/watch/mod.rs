@@ -43,6 +43,8 @@ use crate::task::{Task, supervise};
 pub use self::client::{Access, connect};
 pub use self::counters::{Counters, FAMILIES};
 pub use self::object::Plain;
+#[cfg(test)]
+pub(crate) use self::object::tests::event;
 
 /// Every kind that is watched; the chart's ClusterRole follows from it.
 pub static ALL: &[Watch] = &[

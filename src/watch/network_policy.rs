@@ -122,29 +122,40 @@ impl From<WireRule<'_>> for Rule {
 
 impl From<WirePeer<'_>> for Peer {
     fn from(wire: WirePeer<'_>) -> Self {
-        if let Some(block) = wire.ip_block {
-            let Some(range) = block.cidr.and_then(|range| range.parse().ok()) else {
-                return Self::Other;
-            };
-            let except = block.except.into_iter().flatten().filter_map(|it| it.parse().ok());
-            return Self::Block { range, except: except.collect() };
+        let pods = match (wire.namespace_selector, wire.pod_selector) {
+            (None, None) => None,
+            (namespaces, pods) => Some((namespaces.map(Into::into), pods.map(Into::into))),
+        };
+        match (wire.ip_block, pods) {
+            (Some(block), None) => block.peer().unwrap_or(Self::Other),
+            (None, Some((namespaces, pods))) => Self::Pods { namespaces, pods },
+            // Both forms at once, or one that is newer than this.
+            _ => Self::Other,
         }
-        let (namespaces, pods) = (wire.namespace_selector, wire.pod_selector);
-        if namespaces.is_none() && pods.is_none() {
-            return Self::Other;
-        }
-        Self::Pods { namespaces: namespaces.map(Into::into), pods: pods.map(Into::into) }
+    }
+}
+
+impl WireBlock<'_> {
+    /// Returns what it says; absent where a range of it cannot be read.
+    fn peer(self) -> Option<Peer> {
+        let range = self.cidr?.parse().ok()?;
+        let except: Option<_> =
+            self.except.into_iter().flatten().map(|it| it.parse().ok()).collect();
+        Some(Peer::Block { range, except: except? })
     }
 }
 
 impl From<WirePort<'_>> for PortRange {
     fn from(wire: WirePort<'_>) -> Self {
-        let ports = match wire.port.map(|port| port.0) {
-            None => PolicyPorts::Any,
-            Some(TargetPort::Name(name)) => PolicyPorts::Named(name),
-            Some(TargetPort::Number(first)) => {
-                PolicyPorts::Range(first, wire.end_port.unwrap_or(first))
+        let ports = match (wire.port.map(|port| port.0), wire.end_port) {
+            (None, None) => PolicyPorts::Any,
+            (Some(TargetPort::Name(name)), None) if !name.is_empty() => PolicyPorts::Named(name),
+            (Some(TargetPort::Number(first)), last)
+                if (1..=last.unwrap_or(first)).contains(&first) =>
+            {
+                PolicyPorts::Range(first, last.unwrap_or(first))
             }
+            _ => PolicyPorts::Other,
         };
         Self { protocol: protocol(wire.protocol.as_deref()), ports }
     }
@@ -220,15 +231,20 @@ mod tests {
         let policy: NetworkPolicy = read(
             r#"{ "spec": { "ingress": [{
                 "from": [{ "namespaceSelector": {} }, { "podSelector": {} }, {},
+                    { "ipBlock": { "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"] } },
                     { "ipBlock": { "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "x"] } },
-                    { "ipBlock": { "cidr": "x" } }],
+                    { "ipBlock": { "cidr": "x" } },
+                    { "ipBlock": { "cidr": "10.0.0.0/8" }, "podSelector": {} }],
                 "ports": [{}, { "port": "http" }, { "port": 53, "protocol": "UDP" },
-                    { "port": 1, "endPort": 65535 }] }] } }"#,
+                    { "port": 1, "endPort": 65535 }, { "port": 7, "protocol": "SCTP" },
+                    { "port": 7, "protocol": "ICMP" }, { "port": 2, "endPort": 1 },
+                    { "port": 0 }, { "port": "" }, { "port": "http", "endPort": 9 },
+                    { "endPort": 9 }] }] } }"#,
         );
         let all = || Some(Selector::default());
         let range = |text: &str| text.parse().unwrap();
         let port = |protocol, ports| PortRange { protocol, ports };
-        let (tcp, udp) = (Protocol::Tcp, Protocol::Udp);
+        let (tcp, udp, sctp) = (Protocol::Tcp, Protocol::Udp, Protocol::Sctp);
         let rule = Rule {
             peers: vec![
                 Peer::Pods { namespaces: all(), pods: None },
@@ -236,12 +252,21 @@ mod tests {
                 Peer::Other,
                 Peer::Block { range: range("10.0.0.0/8"), except: vec![range("10.1.0.0/16")] },
                 Peer::Other,
+                Peer::Other,
+                Peer::Other,
             ],
             ports: vec![
                 port(tcp, PolicyPorts::Any),
                 port(tcp, PolicyPorts::Named("http".into())),
                 port(udp, PolicyPorts::Range(53, 53)),
                 port(tcp, PolicyPorts::Range(1, 65535)),
+                port(sctp, PolicyPorts::Range(7, 7)),
+                port(Protocol::Other, PolicyPorts::Range(7, 7)),
+                port(tcp, PolicyPorts::Other),
+                port(tcp, PolicyPorts::Other),
+                port(tcp, PolicyPorts::Other),
+                port(tcp, PolicyPorts::Other),
+                port(tcp, PolicyPorts::Other),
             ],
         };
         assert_eq!(policy.ingress, Some(vec![rule]));

@@ -5,16 +5,16 @@
 //! can cause, and only where most of it fails: not every cluster enforces policies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use super::RESTRICTED_BY_POLICY;
 use crate::check::{Finding, Output, Symptom};
 use crate::cluster::agents::{Agents, agent};
 use crate::cluster::{Cluster, endpoints};
 use crate::model::{
-    Agent, DnsPath, DnsQuery, Key, Labels, Name, Namespace, NetworkPolicy, Observation, Peer, Pod,
-    PolicyPorts, PortRange, Protocol, Rule, Service, Target, Vantage, Window,
+    Agent, DnsPath, DnsQuery, Key, Labels, Name, Namespace, NetworkPolicy, Observation, Pod,
+    Protocol, Service, Target, Vantage, Window,
 };
+use crate::policy::{self, Direction, Policies, Reason, Traffic, Verdict};
 
 /// The label that says what an object is part of.
 const NAME: &str = "app.kubernetes.io/name";
@@ -42,10 +42,10 @@ impl Need {
         }
     }
 
-    const fn direction(self) -> &'static str {
+    const fn direction(self) -> Direction {
         match self {
-            Self::Dns | Self::Agents => "egress",
-            Self::Asked => "ingress",
+            Self::Dns | Self::Agents => Direction::Egress,
+            Self::Asked => Direction::Ingress,
         }
     }
 
@@ -54,13 +54,6 @@ impl Need {
             Self::Dns => Symptom::AgentsAsk,
             Self::Agents => Symptom::AgentsReach,
             Self::Asked => Symptom::AgentsAnswer,
-        }
-    }
-
-    fn rules(self, policy: &NetworkPolicy) -> Option<&Vec<Rule>> {
-        match self {
-            Self::Dns | Self::Agents => policy.egress.as_ref(),
-            Self::Asked => policy.ingress.as_ref(),
         }
     }
 }
@@ -72,13 +65,13 @@ struct End<'a> {
     pod: &'a Pod,
     protocol: Protocol,
     port: u16,
-    name: &'a str,
 }
 
 /// All that is looked at.
 struct View<'a> {
     cluster: &'a Cluster,
-    own: &'a Name,
+    /// The name of the agent that will come.
+    another: &'a Key,
     /// netvitals' own pods that policies apply to.
     pods: Vec<(&'a Key, &'a Pod)>,
     dns: Vec<End<'a>>,
@@ -87,37 +80,27 @@ struct View<'a> {
 /// Finds policies that keep netvitals' own pods from what they need.
 pub(super) fn restricted(cluster: &Cluster, agents: &Agents<'_>, out: &mut Output) {
     let own = &cluster.settings().namespace;
-    let Ok(policies) = cluster.read::<NetworkPolicy>() else { return };
-    let policies = match policies.namespace(own) {
-        Ok(policies) => policies,
-        Err(why) => return out.gap("networkpolicies", why),
-    };
-    let view = View::of(cluster);
+    let Ok(table) = cluster.read::<NetworkPolicy>() else { return };
+    if let Err(why) = table.namespace(own) {
+        return out.gap("networkpolicies", why);
+    }
+    let another = Key::new(own.clone(), "");
+    let view = View::of(cluster, &another);
+    let policies = Policies::new(table, cluster.last_known::<Namespace>());
     // The chart's own let through what netvitals needs, and its values may add to that.
     let is_own = own_labels(cluster);
-    let policies: Vec<(&Key, &NetworkPolicy)> =
-        policies.filter(|(_, policy)| !is_own(&policy.labels)).collect();
-    let all: Vec<(&Key, &NetworkPolicy)> = cluster
-        .last_known::<NetworkPolicy>()
-        .into_iter()
-        .flat_map(|policies| policies.last_known_namespace(own))
-        .collect();
+    let opens = |key: &&Key| table.get(key).is_some_and(|policy| is_own(&policy.labels));
     let mut kept: BTreeMap<&Key, BTreeMap<Need, BTreeSet<&Key>>> = BTreeMap::new();
-    for (key, pod) in &view.pods {
+    for &(key, pod) in &view.pods {
         for (need, ends) in view.needs(key, pod) {
-            let of_pod = |policy: &NetworkPolicy| {
-                policy.selector.matches(&pod.labels).then(|| need.rules(policy)).flatten().is_some()
-            };
-            let opened = all.iter().any(|(_, it)| of_pod(it) && is_own(&it.labels));
-            let lets = |end: &End<'_>| {
-                let selecting = all.iter().filter(|(_, policy)| of_pod(policy));
-                let mut rules = selecting.filter_map(|(_, policy)| need.rules(policy)).flatten();
-                rules.any(|rule| view.lets_through(rule, end))
-            };
-            let lost = ends.iter().filter(|end| !lets(end)).count();
-            if !opened && 2 * lost > ends.len() {
-                for (policy, _) in policies.iter().filter(|(_, policy)| of_pod(policy)) {
-                    kept.entry(*policy).or_default().entry(need).or_default().insert(key);
+            let isolating = policies.isolating(need.direction(), key, pod);
+            if isolating.iter().any(opens) {
+                continue;
+            }
+            let lost = ends.iter().filter(|end| !lets(&policies, need, (key, pod), end)).count();
+            if 2 * lost > ends.len() {
+                for policy in isolating {
+                    kept.entry(policy).or_default().entry(need).or_default().insert(key);
                 }
             }
         }
@@ -125,7 +108,7 @@ pub(super) fn restricted(cluster: &Cluster, agents: &Agents<'_>, out: &mut Outpu
     for (policy, needs) in kept {
         let pods: BTreeSet<&&Key> = needs.values().flatten().collect();
         let what: Vec<String> =
-            needs.keys().map(|need| format!("{} {}", need.direction(), need.as_str())).collect();
+            needs.keys().map(|it| format!("{} {}", it.direction().as_str(), it.as_str())).collect();
         let message = format!(
             "it keeps from {} of netvitals' own pods {}: look at its rules",
             pods.len(),
@@ -153,7 +136,7 @@ fn own_labels(cluster: &Cluster) -> impl Fn(&Labels) -> bool {
 }
 
 impl<'a> View<'a> {
-    fn of(cluster: &'a Cluster) -> Self {
+    fn of(cluster: &'a Cluster, another: &'a Key) -> Self {
         let own = &cluster.settings().namespace;
         let is_own = own_labels(cluster);
         let known = |namespace: &Name| -> Vec<(&'a Key, &'a Pod)> {
@@ -172,11 +155,11 @@ impl<'a> View<'a> {
             let selected = selected.filter(|(_, pod)| service.selects(pod) && !pod.host_network);
             let end = |(key, pod)| {
                 let number = endpoints::port_number(port, pod)?;
-                Some(End { key, pod, protocol: Protocol::Udp, port: number, name: &port.name })
+                Some(End { key, pod, protocol: Protocol::Udp, port: number })
             };
             Some(selected.filter_map(end).collect())
         });
-        Self { cluster, own, pods, dns: dns.unwrap_or_default() }
+        Self { cluster, another, pods, dns: dns.unwrap_or_default() }
     }
 
     /// Returns what one of netvitals' own pods needs; what others send to the cluster role changes
@@ -188,12 +171,11 @@ impl<'a> View<'a> {
             pod,
             protocol: Protocol::Tcp,
             port: asked.ports.number(HTTP.0, Protocol::Tcp).unwrap_or(HTTP.1),
-            name: HTTP.0,
         };
         let others = || self.pods.iter().copied().filter(|(other, _)| *other != key);
         // One that is alone stands for those that will come.
         let or_itself = |others: Vec<End<'a>>| {
-            if others.is_empty() { vec![end((key, pod), pod)] } else { others }
+            if others.is_empty() { vec![end((self.another, pod), pod)] } else { others }
         };
         let agents = others().filter(|(_, pod)| is_agent(pod)).map(|it| end(it, it.1)).collect();
         let mut needs = vec![(Need::Dns, self.dns.clone()), (Need::Agents, or_itself(agents))];
@@ -202,37 +184,6 @@ impl<'a> View<'a> {
             needs.push((Need::Asked, or_itself(asking)));
         }
         needs
-    }
-
-    fn lets_through(&self, rule: &Rule, end: &End<'_>) -> bool {
-        let from = rule.peers.is_empty() || rule.peers.iter().any(|peer| self.is_peer(peer, end));
-        from && (rule.ports.is_empty() || rule.ports.iter().any(|range| is_port(range, end)))
-    }
-
-    fn is_peer(&self, peer: &Peer, end: &End<'_>) -> bool {
-        match peer {
-            Peer::Pods { namespaces, pods } => {
-                let namespace = &end.key.namespace;
-                let there = match namespaces {
-                    None => namespace == self.own,
-                    Some(selector) => {
-                        let namespaces = self.cluster.last_known::<Namespace>();
-                        let key = Key::new("", namespace.clone());
-                        let known = namespaces.and_then(|namespaces| namespaces.get(&key));
-                        selector.matches(&known.map(|it| it.labels.clone()).unwrap_or_default())
-                    }
-                };
-                there && pods.as_ref().is_none_or(|pods| pods.matches(&end.pod.labels))
-            }
-            // A pod without an address yet may get any of them.
-            Peer::Block { range, except } => {
-                let lets = |address: IpAddr| {
-                    range.contains(&address) && !except.iter().any(|it| it.contains(&address))
-                };
-                end.pod.addresses.is_empty() || end.pod.addresses.iter().any(lets)
-            }
-            Peer::Other => false,
-        }
     }
 
     /// Whether most of what these pods need of a kind does fail.
@@ -254,13 +205,20 @@ impl<'a> View<'a> {
     }
 }
 
-fn is_port(range: &PortRange, end: &End<'_>) -> bool {
-    range.protocol == end.protocol
-        && match &range.ports {
-            PolicyPorts::Any => true,
-            PolicyPorts::Named(name) => **name == *end.name,
-            PolicyPorts::Range(first, last) => (*first..=*last).contains(&end.port),
-        }
+/// Whether policies let a pod have what it needs; what is not understood lets nothing through.
+fn lets(policies: &Policies<'_>, need: Need, own: (&Key, &Pod), end: &End<'_>) -> bool {
+    let own = policy::End::Pod(own.0, Some(own.1));
+    let other = policy::End::Pod(end.key, Some(end.pod));
+    let (from, to) = match need.direction() {
+        Direction::Egress => (own, other),
+        Direction::Ingress => (other, own),
+    };
+    let traffic = Traffic { from, to, protocol: end.protocol, port: end.port };
+    match policies.judge(need.direction(), &traffic) {
+        Verdict::Allow | Verdict::NotApplicable(_) => true,
+        Verdict::Deny(_) => false,
+        Verdict::Indeterminate(doubt) => doubt.reason != Reason::NotUnderstood,
+    }
 }
 
 fn queries(said: &Observation) -> Window {

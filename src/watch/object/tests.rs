@@ -12,6 +12,15 @@ pub(crate) fn read<T: Watched>(json: &str) -> T {
     T::new(metadata.rest, rest)
 }
 
+/// Returns what a watch makes of an object, be it one that cannot be decoded.
+pub(crate) fn event<T: Watched>(json: &str) -> crate::cluster::Event<T> {
+    let Received { key, fact, .. } = Received::read(serde_json::from_str(json).expect(json));
+    match fact {
+        Ok(fact) => crate::cluster::Event::Put(key, fact),
+        Err(_) => crate::cluster::Event::Undecoded(key),
+    }
+}
+
 /// Takes one field after the other out of `full`, and makes it `null`, each of which has to
 /// be readable; returns the fact of an object without any field.
 pub(crate) fn absent<T: Watched>(full: &str) -> T {

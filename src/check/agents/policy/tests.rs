@@ -1,9 +1,13 @@
+use std::net::IpAddr;
+
 use super::*;
 use crate::check::agents::CHECK;
 use crate::cluster::Event;
 use crate::fixtures::says::{asks, row};
 use crate::fixtures::{answer, cluster};
-use crate::model::{Expression, Operator, Selector, ServicePort, TargetPort};
+use crate::model::{
+    Expression, Operator, Peer, PolicyPorts, PortRange, Rule, Selector, ServicePort, TargetPort,
+};
 
 /// Three agents, the cluster role and two DNS pods, with their namespaces.
 fn facts() -> Cluster {

@@ -1,0 +1,205 @@
+//! What NetworkPolicies let through, by the semantics of `networking.k8s.io/v1`.
+//!
+//! From the ground up: `traffic` is what is asked and `verdict` what is answered; `namespace` and
+//! `rule` say what one rule lets through; `index` finds the policies that may select a pod, `class`
+//! takes those together that do. What cannot be known is carried along, so that an answer is given
+//! wherever every way of filling the gap leads to it, and nowhere else.
+//!
+//! A pod is judged by what selects it: pods of a namespace that its selectors do not tell apart are
+//! looked at once, however many there are.
+
+mod class;
+mod index;
+mod namespace;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod verdict;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use self::class::Class;
+use self::index::Index;
+use self::namespace::InNamespace;
+use self::rule::{Other, Sight};
+use self::verdict::Says;
+use crate::cluster::Table;
+use crate::model::{
+    Key, Kind, Labels, Name, NameMap, Namespace, NetworkPolicy, Pod, Protocol, Selector,
+};
+
+pub use self::traffic::{Direction, End, Traffic};
+pub use self::verdict::{Doubt, Exempt, Reason, Verdict};
+
+/// The policies of a cluster.
+#[derive(Debug)]
+pub struct Policies<'a> {
+    policies: &'a Table<NetworkPolicy>,
+    namespaces: Option<&'a Table<Namespace>>,
+    others: Vec<OtherPolicy>,
+    seen: RefCell<Seen<'a>>,
+}
+
+/// A policy of another API, of which no more is known than whom it selects.
+#[derive(Clone, Debug)]
+pub struct OtherPolicy {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The namespaces whose pods it selects; its own by `kubernetes.io/metadata.name`.
+    pub namespaces: Selector,
+    /// The pods that it selects there; one that is not understood selects all.
+    pub pods: Selector,
+}
+
+/// A namespace, and those labels of a pod for which some selector asks there.
+type Asked = (Name, Vec<(Name, Name)>);
+
+/// What was found out while judging.
+#[derive(Debug, Default)]
+struct Seen<'a> {
+    namespaces: NameMap<Name, InNamespace>,
+    indices: NameMap<Name, Rc<Index<'a>>>,
+    /// By namespace and labels.
+    classes: NameMap<(Name, Labels), Rc<Class<'a>>>,
+    /// Pods of a Job, of a StatefulSet have labels of their own, for which no policy asks.
+    by_asked: NameMap<Asked, Rc<Class<'a>>>,
+}
+
+impl<'a> Policies<'a> {
+    /// Judges by `policies`; of a namespace that is not among `namespaces` the name is known.
+    pub fn new(
+        policies: &'a Table<NetworkPolicy>,
+        namespaces: Option<&'a Table<Namespace>>,
+    ) -> Self {
+        Self { policies, namespaces, others: Vec::new(), seen: RefCell::default() }
+    }
+
+    /// Beside them there are policies of other APIs.
+    pub fn beside(self, others: Vec<OtherPolicy>) -> Self {
+        Self { others, seen: RefCell::default(), ..self }
+    }
+
+    /// Says whether the policies of one direction let traffic through: for egress those of the pod
+    /// that sends it, for ingress those of the pod that gets it. It arrives where both do.
+    pub fn judge(&self, direction: Direction, traffic: &Traffic<'_>) -> Verdict<'a> {
+        let (own, far) = match direction {
+            Direction::Egress => (traffic.from, traffic.to),
+            Direction::Ingress => (traffic.to, traffic.from),
+        };
+        let End::Pod(key, Some(pod)) = own else {
+            return Verdict::NotApplicable(Exempt::NoPod);
+        };
+        let (other, seen) = match far {
+            End::Pod(_, None) => return Verdict::NotApplicable(Exempt::NoPod),
+            End::Pod(key, Some(pod)) => {
+                let namespace = self.namespace(&key.namespace);
+                (Some((key, pod)), Other::Pod { namespace, pod })
+            }
+            End::Address(address) => (None, Other::Address(address)),
+        };
+        if pod.ended || other.is_some_and(|(_, other)| other.ended) {
+            return Verdict::NotApplicable(Exempt::Ended);
+        }
+        if pod.host_network {
+            return Verdict::NotApplicable(Exempt::HostNetwork);
+        }
+        if traffic.protocol == Protocol::Other {
+            return Verdict::NotApplicable(Exempt::Protocol);
+        }
+        // What a pod sends to itself never leaves it.
+        if other.is_some_and(|(other, _)| other == key) {
+            return Verdict::Allow;
+        }
+        let class = self.class(&key.namespace, &pod.labels);
+        if let Some(kind) = class.other_api {
+            let doubt = Doubt { reason: Reason::OtherApi(kind), policy: None };
+            return Verdict::Indeterminate(doubt);
+        }
+        let on_host = other.map(|(_, other)| other).filter(|other| other.host_network);
+        let is_own_node = on_host.is_some_and(|it| it.node.is_some() && it.node == pod.node);
+        // As a kubelet asks its pods.
+        if direction == Direction::Ingress && is_own_node {
+            return Verdict::Allow;
+        }
+        let gets = match direction {
+            Direction::Egress => other.map(|(_, other)| other),
+            Direction::Ingress => Some(pod),
+        };
+        let sight = Sight {
+            direction,
+            own: &key.namespace,
+            other: seen,
+            ports: gets.map(|pod| &pod.ports),
+            protocol: traffic.protocol,
+            port: traffic.port,
+        };
+        match class.isolation(direction).verdict(|rules| sight.through(rules)) {
+            Verdict::Deny(_) if on_host.is_some() => {
+                Verdict::Indeterminate(Doubt { reason: Reason::HostNetwork, policy: None })
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Returns the policies that select a pod and speak of a direction: what none of them lets
+    /// through is kept away.
+    pub fn isolating(&self, direction: Direction, key: &Key, pod: &Pod) -> Vec<&'a Key> {
+        if pod.host_network || pod.ended {
+            return Vec::new();
+        }
+        self.class(&key.namespace, &pod.labels).isolation(direction).policies().collect()
+    }
+
+    fn class(&self, namespace: &Name, labels: &Labels) -> Rc<Class<'a>> {
+        let whole = (namespace.clone(), labels.clone());
+        if let Some(known) = self.seen.borrow().classes.get(&whole) {
+            return known.clone();
+        }
+        let index = self.index(namespace);
+        let asks = |key: &Name| {
+            let mut others = self.others.iter().flat_map(|other| index::keys(&other.pods));
+            index.asks_for(key) || others.any(|other| other == key)
+        };
+        let asked = labels.iter().filter(|(key, _)| asks(key));
+        let asked = asked.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let asked: Asked = (namespace.clone(), asked);
+        let known = self.seen.borrow().by_asked.get(&asked).cloned();
+        let class = known.unwrap_or_else(|| {
+            let other_api = self.other_api(namespace, labels);
+            let candidates = index.candidates(labels);
+            Rc::new(Class::new(&candidates, labels, index.lacks_one, other_api))
+        });
+        let mut seen = self.seen.borrow_mut();
+        seen.by_asked.insert(asked, class.clone());
+        seen.classes.insert(whole, class.clone());
+        class
+    }
+
+    fn index(&self, namespace: &Name) -> Rc<Index<'a>> {
+        let new = || {
+            let lacks_one = self.policies.namespace(namespace).is_err();
+            Rc::new(Index::new(self.policies.last_known_namespace(namespace), lacks_one))
+        };
+        self.seen.borrow_mut().indices.entry(namespace.clone()).or_insert_with(new).clone()
+    }
+
+    fn namespace(&self, name: &Name) -> InNamespace {
+        let new = || {
+            let known = self.namespaces.and_then(|all| all.get(&Key::new("", name.clone())));
+            InNamespace::new(name, known.map(|it| &it.labels))
+        };
+        self.seen.borrow_mut().namespaces.entry(name.clone()).or_insert_with(new).clone()
+    }
+
+    /// Returns the kind of a policy of another API that selects such pods, as far as can be seen.
+    fn other_api(&self, namespace: &Name, labels: &Labels) -> Option<&'static Kind> {
+        let namespace = self.namespace(namespace);
+        let selects = |other: &&OtherPolicy| {
+            let there = namespace.says(&other.namespaces);
+            there.min(other.pods.matches(labels).into()) != Says::No
+        };
+        self.others.iter().filter(selects).map(|other| other.kind).min()
+    }
+}
