@@ -20,6 +20,7 @@ mod cni;
 mod coredns;
 mod dns;
 mod endpoints;
+mod external;
 mod ip_pools;
 mod own;
 pub(crate) mod promql;
@@ -80,6 +81,7 @@ fn groups() -> Vec<Group> {
         ip_pools::group(),
         endpoints::group(),
         reachability::group(),
+        external::group(),
         cni::group(),
         own::group(),
     ]

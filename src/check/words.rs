@@ -1,5 +1,7 @@
 //! Numbers as statements have them.
 
+use std::time::Duration;
+
 /// Returns a count with its thousands apart: `5,812`.
 pub(super) fn count(count: impl TryInto<u64>) -> String {
     let digits = count.try_into().unwrap_or(u64::MAX).to_string();
@@ -30,9 +32,30 @@ pub(super) fn some(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
+/// Returns a length of time in the largest unit of which there are two: `12 min`, `3 h`, `5 d`.
+pub(super) fn long(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    let (number, unit) = match minutes {
+        0..120 => (minutes, "min"),
+        120..2880 => (minutes / 60, "h"),
+        _ => (minutes / 1440, "d"),
+    };
+    format!("{} {unit}", count(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_of_time_has_at_least_two_of_its_unit() {
+        for (minutes, text) in
+            [(0, "0 min"), (119, "119 min"), (120, "2 h"), (2879, "47 h"), (2880, "2 d")]
+        {
+            assert_eq!(long(Duration::from_secs(minutes * 60 + 59)), text);
+        }
+        assert_eq!(long(Duration::from_secs(86_400 * 1234)), "1,234 d");
+    }
 
     #[test]
     fn counts_are_readable_and_shares_never_say_more_than_is_so() {

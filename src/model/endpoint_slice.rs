@@ -63,6 +63,13 @@ impl Fact for EndpointSlice {
         &Kind { group: "discovery.k8s.io", ..Kind::new("EndpointSlice", "endpointslices") };
 }
 
+impl Endpoint {
+    /// Whether traffic is sent to it: it is ready, or ends and still serves.
+    pub fn gets_traffic(&self) -> bool {
+        self.ready || (self.serving && self.terminating)
+    }
+}
+
 impl EndpointSlice {
     /// Returns the Service that it belongs to; `slice` is its own key.
     pub fn service_key(&self, slice: &Key) -> Option<Key> {

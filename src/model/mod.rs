@@ -39,6 +39,6 @@ pub use plan::{
 pub use pod::{Addresses, Container, Pod, Ports, Stuck};
 pub use protocol::{IpFamily, Protocol};
 pub use resources::{Amount, Bounded, Bounds, Resources};
-pub use service::{Service, ServicePort, TargetPort};
+pub use service::{LoadBalancer, Service, ServicePort, TargetPort};
 pub use uid::Uid;
 pub use unknown::{Skipped, Unanswered, Unknown};

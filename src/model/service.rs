@@ -28,6 +28,29 @@ pub struct Service {
     pub families: Vec<IpFamily>,
     /// `spec.publishNotReadyAddresses`.
     pub publishes_not_ready: bool,
+    /// What is asked of a load balancer, and what came of it; few Services have one.
+    pub load_balancer: Option<Box<LoadBalancer>>,
+}
+
+/// The load balancer of a Service of `spec.type: LoadBalancer`, or one that is yet to be taken away.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LoadBalancer {
+    /// `spec.loadBalancerClass`; absent means whoever serves those without one.
+    pub class: Option<Name>,
+    /// `status.loadBalancer.ingress` has an address or a name.
+    pub has_address: bool,
+    /// `spec.externalTrafficPolicy: Local`: a node leads to its own endpoints only.
+    pub is_local: bool,
+    /// The finalizer by which what makes load balancers holds on to the Service.
+    pub finalizer: Option<Name>,
+    /// `metadata.deletionTimestamp`, since 1970.
+    pub deleted: Option<Duration>,
+    /// Somebody says in `status.conditions` what became of it.
+    pub has_conditions: bool,
+    /// The reason of the first of those that does not hold: why there is no address.
+    pub refusal: Option<Name>,
+    /// The first port with an error, and that; the error alone where it is no single port's.
+    pub port_error: Option<Name>,
 }
 
 /// One of `spec.ports`.

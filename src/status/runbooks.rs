@@ -26,6 +26,8 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsEndpointsMismatch",
     "NetvitalsIPPoolExhausted",
     "NetvitalsIPPoolFilling",
+    "NetvitalsLoadBalancerNoTargets",
+    "NetvitalsLoadBalancerPending",
     "NetvitalsNodeNetworkNotReady",
     "NetvitalsNodeUnreachable",
     "NetvitalsPodUnreachable",

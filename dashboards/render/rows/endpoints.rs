@@ -61,13 +61,24 @@ pub(super) fn row(rules: &Rules) -> Row {
             "Services whose selector gives them nothing to send to, by reason. Normal for \
              workloads that are scaled to 0; the list of findings names those with pods.",
         )
-        .size(24, 6)
+        .size(12, 6)
         .query(
             &once(&["reason"], &series("netvitals_services_without_endpoints", "")),
             "{{reason}}",
         )
         .unit("short")
         .empty("no verdict"),
+        Panel::lines(
+            56,
+            "Load balancers",
+            "Services of type LoadBalancer, each by the worst that is so of it. One is pending for \
+             some minutes while it is made.",
+        )
+        .size(12, 6)
+        .query(&once(&["state"], &series("netvitals_load_balancers", "")), "{{state}}")
+        .unit("short")
+        .empty("no Service is of type LoadBalancer, or there is no verdict")
+        .alerts(rules, &["NetvitalsLoadBalancerPending", "NetvitalsLoadBalancerNoTargets"]),
     ];
     Row { title: Some((50, "Endpoints")), panels }
 }

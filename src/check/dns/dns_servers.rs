@@ -151,7 +151,7 @@ fn endpoints(cluster: &Cluster, service: &Key) -> Result<usize, Unanswered> {
     let slices = cluster.read::<EndpointSlice>()?.namespace(&service.namespace)?;
     let own = slices.filter(|(key, slice)| slice.service_key(key).as_ref() == Some(service));
     let endpoints = own.flat_map(|(_, slice)| &slice.endpoints);
-    Ok(endpoints.filter(|it| it.ready || (it.serving && it.terminating)).count())
+    Ok(endpoints.filter(|it| it.gets_traffic()).count())
 }
 
 /// Says that nothing is there; an info where every query is answered nevertheless.

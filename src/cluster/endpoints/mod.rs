@@ -88,6 +88,20 @@ pub fn lag(cluster: &Cluster) -> &Lag {
     &of(cluster).lag
 }
 
+/// Returns the slices of one Service.
+///
+/// # Errors
+///
+/// As [`Cluster::read`], and where a slice of its namespace cannot be decoded.
+pub fn slices_of<'a>(
+    cluster: &'a Cluster,
+    service: &Key,
+) -> Result<impl Iterator<Item = &'a EndpointSlice> + use<'a>, Unanswered> {
+    let slices = cluster.read::<EndpointSlice>()?;
+    slices.namespace(&service.namespace).map(|_| ())?;
+    Ok(slices_in(&of(cluster).index, slices, service))
+}
+
 /// Returns the slices of one Service as they were last seen; not for judging.
 pub fn last_known_slices_of<'a>(
     cluster: &'a Cluster,

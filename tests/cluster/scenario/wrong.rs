@@ -61,7 +61,7 @@ fn show(stage: &Stage) {
         cluster.kubectl(&["delete", "-n", NAMESPACE, "--wait=false", "-f", &path]);
     }
     cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
-    until("the namespace is gone", secs(90), || {
+    until("the namespace is gone", secs(120), || {
         let there = cluster.try_kubectl(&["get", "namespace", NAMESPACE]);
         holds(there.is_err(), || "it is there".into())
     });

@@ -1,0 +1,108 @@
+//! What can be wrong with a load balancer, and what to do about it.
+
+use crate::check::{Code, Remedy};
+use crate::model::{Fact, Service};
+
+/// A moment without an address or a target passes.
+const GRACE: u64 = 60;
+
+/// It gets no address, although something in the cluster gives some.
+pub static PENDING: Code = Code::warning("load_balancer.pending", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer for more than ten minutes: it has no address, and \
+         clients outside of the cluster have no way in.",
+    )
+    .independent()
+    .remedies(&[DESCRIBE, STATUS, OTHERS, LOOK_AGAIN, SEE]);
+
+/// It gets no address, and nothing shows that anything gives some.
+pub static NEVER_WORKED: Code = Code::info("load_balancer.never_worked", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service asks for a load balancer, and nothing shows that anything in this cluster makes \
+         one.",
+    )
+    .independent()
+    .remedies(&[
+        DESCRIBE,
+        OTHERS,
+        Remedy::inspect("kubectl get deployments,daemonsets -A"),
+        Remedy::fix(
+            "kubectl -n {namespace} patch service {name} -p '{\"spec\":{\"type\":\"NodePort\"}}'",
+            "it is reached by the ports of nodes that it has already, and asks for no address any \
+             more; undone by LoadBalancer in the place of NodePort",
+        ),
+        SEE,
+    ]);
+
+/// It is deleted, and something holds on to it.
+pub static STUCK_DELETING: Code = Code::warning("load_balancer.stuck_deleting", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service was deleted more than ten minutes ago, and its load balancer is not taken away: \
+         it may cost money, and its namespace cannot go either.",
+    )
+    .independent()
+    .remedies(&[
+        DESCRIBE,
+        Remedy::inspect("kubectl -n {namespace} get service {name} -o jsonpath='{.metadata}'"),
+        OTHERS,
+        Remedy::fix(
+            "kubectl -n {namespace} patch service {name} --type=merge \
+             -p '{\"metadata\":{\"finalizers\":null}}'",
+            "the Service goes at once, and what was made for it stays at the provider until it is \
+             removed there by hand; the Service is gone for good",
+        ),
+        SEE_ALL,
+    ]);
+
+/// One of its ports is not served.
+pub static PORT_ERROR: Code = Code::warning("load_balancer.port_error", &[Service::KIND])
+    .after(GRACE)
+    .explain("What makes the load balancer of a Service refuses a port of it.")
+    .independent()
+    .remedies(&[DESCRIBE, STATUS, EDIT, SEE]);
+
+/// Nothing is behind it.
+pub static NO_TARGETS: Code = Code::warning("load_balancer.no_targets", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "Nothing behind a load balancer gets its traffic: clients outside of the cluster get no \
+         answer.",
+    )
+    .runbook("NetvitalsLoadBalancerNoTargets")
+    .remedies(&[
+        DESCRIBE,
+        Remedy::inspect(SLICES),
+        Remedy::inspect("kubectl -n {namespace} get pods -o wide --show-labels"),
+        EDIT,
+        Remedy::verify(SLICES),
+    ]);
+
+const DESCRIBE: Remedy = Remedy::inspect("kubectl -n {namespace} describe service {name}");
+
+/// Conditions are in no description.
+const STATUS: Remedy =
+    Remedy::inspect("kubectl -n {namespace} get service {name} -o jsonpath='{.status}'");
+
+const OTHERS: Remedy = Remedy::inspect("kubectl get services -A -o wide");
+
+const SLICES: &str =
+    "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name} -o wide";
+
+const LOOK_AGAIN: Remedy = Remedy::fix(
+    "kubectl -n {namespace} annotate service {name} look-again=\"$(date +%s)\" --overwrite",
+    "once the reason is gone: what makes its load balancer tries at once, and not after its next \
+     pause; undone by look-again- in the place of look-again=…",
+);
+
+const EDIT: Remedy = Remedy::fix(
+    "kubectl -n {namespace} edit service {name}",
+    "its load balancer and its traffic follow within seconds to minutes; undone by editing it back \
+     to what the first command showed",
+);
+
+const SEE: Remedy = Remedy::verify("kubectl -n {namespace} get service {name} -o wide");
+
+const SEE_ALL: Remedy = Remedy::verify("kubectl -n {namespace} get services -o wide");
