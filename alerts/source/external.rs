@@ -1,4 +1,4 @@
-//! Ways in from outside: load balancers of Services.
+//! Ways in from outside: load balancers of Services, and Ingresses.
 
 use super::promql::{found, once};
 use super::{Alert, Group, warning, words};
@@ -11,8 +11,21 @@ const BALANCERS: &[(&str, &str)] = &[
     ("stuck_deleting", "It is deleted, and its load balancer is not taken away."),
 ];
 
+/// What each code of an Ingress means.
+const INGRESSES: &[(&str, &str)] = &[
+    ("backend_missing", "It leads to a Service that is not there."),
+    ("class_missing", "It names a class that is not there, and has no address."),
+    ("conflict", "Another has a path of it, and leads elsewhere."),
+    ("no_address", "It has no address, while others of its class have one."),
+    ("no_class", "It names no class, and has no address."),
+    ("no_endpoints", "It leads to a Service of which no endpoint is ready."),
+    ("port_missing", "It leads to a port that its Service does not have."),
+];
+
 pub(super) fn group() -> Group {
-    Group { name: "external", component: "external", alerts: load_balancers().into() }
+    let mut alerts = Vec::from(load_balancers());
+    alerts.extend(ingresses());
+    Group { name: "external", component: "external", alerts }
 }
 
 fn load_balancers() -> [Alert; 2] {
@@ -44,6 +57,47 @@ fn load_balancers() -> [Alert; 2] {
             next: service,
             panel: 56,
             ..warning("LoadBalancerNoTargets")
+        },
+    ]
+}
+
+fn ingresses() -> [Alert; 3] {
+    let says = || {
+        let codes = words::codes_in_namespace("ingress", INGRESSES);
+        ["Ingress {{ $labels.namespace }}/{{ $labels.name }}:", &codes].concat()
+    };
+    let next = "kubectl -n {{ $labels.namespace }} describe ingress {{ $labels.name }}";
+    [
+        Alert {
+            why: "By Ingress and not by code, because one may become another while the alert waits.",
+            expr: of(r#"code=~"ingress[.](no_address|no_class|class_missing)""#),
+            pending: "10m",
+            keep: "5m",
+            summary: "Nothing serves an Ingress.",
+            says: says(),
+            next,
+            panel: 91,
+            ..warning("IngressNoAddress")
+        },
+        Alert {
+            expr: of(r#"code=~"ingress[.](backend_missing|port_missing|no_endpoints)""#),
+            pending: "10m",
+            keep: "5m",
+            summary: "An Ingress leads to what is not there.",
+            says: says(),
+            next,
+            panel: 91,
+            ..warning("IngressBackendMissing")
+        },
+        Alert {
+            expr: of(r#"code="ingress.conflict""#),
+            pending: "10m",
+            keep: "5m",
+            summary: "Two Ingresses have the same path and lead to different backends.",
+            says: says(),
+            next,
+            panel: 91,
+            ..warning("IngressConflict")
         },
     ]
 }

@@ -2,6 +2,7 @@
 
 mod endpoint_slice;
 mod failure;
+mod ingress;
 mod kind;
 mod labels;
 mod name;
@@ -19,6 +20,7 @@ mod unknown;
 
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;
+pub use ingress::{Backend, ClassName, Ingress, IngressClass, IngressPath, Matches};
 pub use kind::{Fact, Kind, Scope};
 pub use labels::Labels;
 pub(crate) use name::NameMap;

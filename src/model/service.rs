@@ -67,7 +67,7 @@ pub struct ServicePort {
 }
 
 /// What a Service's port points at.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum TargetPort {
     /// A number, the same in every pod.
     Number(u16),

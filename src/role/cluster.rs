@@ -267,7 +267,8 @@ mod tests {
     use crate::check::Check;
     use crate::cluster::{Cluster, Event};
     use crate::model::{
-        EndpointSlice, Fact, Namespace, NetworkPolicy, Node, Pod, Service, Unknown,
+        EndpointSlice, Fact, Ingress, IngressClass, Namespace, NetworkPolicy, Node, Pod, Service,
+        Unknown,
     };
     use crate::report::Past;
     use crate::report::text::sentence;
@@ -287,6 +288,8 @@ mod tests {
         let report = |facts: &Cluster| Report::evaluate(check::ALL, facts, &Past::default()).0;
         let all_but_one = [
             forbidden::<EndpointSlice>,
+            forbidden::<Ingress>,
+            forbidden::<IngressClass>,
             forbidden::<Namespace>,
             forbidden::<NetworkPolicy>,
             forbidden::<Node>,

@@ -8,6 +8,7 @@ mod endpoint_slice;
 mod error;
 mod field;
 mod follow;
+mod ingress;
 mod namespace;
 mod network_policy;
 mod node;
@@ -37,7 +38,9 @@ use self::follow::Context;
 use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
-use crate::model::{EndpointSlice, Kind, Namespace, NetworkPolicy, Node, Pod, Service};
+use crate::model::{
+    EndpointSlice, Ingress, IngressClass, Kind, Namespace, NetworkPolicy, Node, Pod, Service,
+};
 use crate::task::{Task, supervise};
 
 pub use self::client::{Access, connect};
@@ -49,6 +52,8 @@ pub(crate) use self::object::tests::event;
 /// Every kind that is watched; the chart's ClusterRole follows from it.
 pub static ALL: &[Watch] = &[
     watch::<EndpointSlice>(),
+    watch::<Ingress>(),
+    watch::<IngressClass>(),
     watch::<Namespace>(),
     watch::<NetworkPolicy>(),
     watch::<Node>(),

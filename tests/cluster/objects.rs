@@ -13,6 +13,7 @@ use crate::wait::{holds, secs, until};
 const KINDS: &[(&str, &str)] = &[
     ("/apis/networking.k8s.io/v1", "networkpolicies"),
     ("/apis/networking.k8s.io/v1", "ingresses"),
+    ("/apis/networking.k8s.io/v1", "ingressclasses"),
     ("/apis/apps/v1", "deployments"),
     ("/apis/apps/v1", "daemonsets"),
     (CORE, "pods"),

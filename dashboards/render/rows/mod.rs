@@ -5,6 +5,7 @@
 mod coredns;
 mod dns;
 mod endpoints;
+mod external;
 mod own;
 mod pools;
 mod reachability;
@@ -25,6 +26,7 @@ pub(super) fn all(rules: &Rules) -> Vec<Row> {
         pools::row(rules),
         endpoints::row(rules),
         reachability::row(rules),
+        external::row(rules),
         own::row(rules),
     ]
 }

@@ -113,8 +113,8 @@ fn what_cannot_be_served_is_refused_with_a_remedy() {
     let refused = |object| api.put(object).unwrap_err().to_string();
     assert_eq!(
         refused(json!({ "kind": "Cron" })),
-        "cannot serve kind \"Cron\": use one of EndpointSlice, Namespace, NetworkPolicy, Node, \
-         Pod, Service"
+        "cannot serve kind \"Cron\": use one of EndpointSlice, Ingress, IngressClass, Namespace, \
+         NetworkPolicy, Node, Pod, Service"
     );
     assert_eq!(refused(json!({ "kind": "Pod" })), "a Pod has no metadata.name: give it one");
     let named = |kind| json!({ "kind": kind, "metadata": { "name": "a" } });

@@ -152,6 +152,8 @@ fn privileges(cluster: &Cluster, release: &Release<'_>) {
             "pods",
             "services",
             "endpointslices.discovery.k8s.io",
+            "ingressclasses.networking.k8s.io",
+            "ingresses.networking.k8s.io",
             "networkpolicies.networking.k8s.io",
         ];
         let watched = watched.map(|kind| format!("{kind} [] [] [list watch]"));

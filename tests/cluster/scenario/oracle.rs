@@ -28,6 +28,8 @@ fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
         ("Service", "/api/v1/services"),
         ("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices"),
         ("NetworkPolicy", "/apis/networking.k8s.io/v1/networkpolicies"),
+        ("Ingress", "/apis/networking.k8s.io/v1/ingresses"),
+        ("IngressClass", "/apis/networking.k8s.io/v1/ingressclasses"),
     ] {
         let count = cluster.api().list(path)?.len();
         all.push(("netvitals_watched_objects", vec![("kind", kind.to_owned())], count as f64));

@@ -106,6 +106,7 @@ fn run_as_they_stand(stage: &Stage) {
         ("NODE", "n1"),
         ("POD", NAME),
         ("SERVICE", NAME),
+        ("INGRESS", NAME),
         ("PROXY_POD", pod),
         ("CNI_POD", pod),
         ("POD_IP", ip),

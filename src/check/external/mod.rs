@@ -1,0 +1,3 @@
+//! What enters the cluster, and what leaves it.
+
+pub mod ingress;
