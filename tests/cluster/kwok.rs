@@ -26,25 +26,11 @@ impl Cluster {
             "--cidr=198.18.0.0/16".into(),
         ];
         let program = Program::start(&self.lab.logs(), "kwok", argv);
-        for index in 1..=count {
-            let address = format!("198.19.{}.{}", index >> 8, index & 255);
-            let metadata = json!({
-                "name": format!("kwok-{index}"),
-                "labels": {MARK.0: MARK.1, "kubernetes.io/os": "linux"},
-                "annotations": {"address": address},
-            });
-            self.api().create(NODES, &json!({"metadata": metadata}));
-        }
-        until(&format!("{count} nodes of KWOK are Ready"), secs(120), || {
-            let nodes = self.kwok_nodes()?;
-            let ready = nodes.iter().filter(|node| api::condition(node, "Ready") == "True");
-            let ready = ready.count();
-            holds(ready == usize::from(count), || format!("{ready}"))
-        });
-        Fault::new(move || {
+        // Before the first of them: what fails in the middle is undone, too.
+        let fault = Fault::new(move || {
             let selector = format!("--selector={}={}", MARK.0, MARK.1);
             self.kubectl(&["delete", "nodes", &selector, "--wait=false"]);
-            until("the nodes of KWOK are gone", secs(60), || {
+            until("the nodes of KWOK are gone", secs(120), || {
                 let left = self.kwok_nodes()?.len();
                 holds(left == 0, || format!("{left}"))
             });
@@ -58,7 +44,23 @@ impl Cluster {
                 let path = format!("/api/v1/namespaces/{namespace}/pods/{}", api::name(pod));
                 self.api().delete(&path, true);
             }
-        })
+        });
+        for index in 1..=count {
+            let address = format!("198.19.{}.{}", index >> 8, index & 255);
+            let metadata = json!({
+                "name": format!("kwok-{index}"),
+                "labels": {MARK.0: MARK.1, "kubernetes.io/os": "linux"},
+                "annotations": {"address": address},
+            });
+            self.api().create(NODES, &json!({"metadata": metadata}));
+        }
+        until(&format!("{count} nodes of KWOK are Ready"), secs(300), || {
+            let nodes = self.kwok_nodes()?;
+            let ready = nodes.iter().filter(|node| api::condition(node, "Ready") == "True");
+            let ready = ready.count();
+            holds(ready == usize::from(count), || format!("{ready}"))
+        });
+        fault
     }
 
     fn kwok_nodes(&self) -> Result<Vec<Value>, String> {

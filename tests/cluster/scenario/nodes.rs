@@ -45,7 +45,7 @@ fn many(stage: &Stage) {
         holds(ready == usize::from(COUNT) + cluster.nodes().len(), || format!("{ready}"))
     });
     println!("    on every page after {:.1} s", began.elapsed().as_secs_f64());
-    until("an agent seems to run on each of them", secs(120), || {
+    until("an agent seems to run on each of them", secs(240), || {
         let agents = cluster.netvitals(Part::Agent);
         let there = agents.iter().filter(|pod| pod.node.starts_with("kwok-") && !pod.ip.is_empty());
         let there = there.count();
@@ -62,7 +62,7 @@ fn many(stage: &Stage) {
         }
     }
     fault.heal();
-    until("the pods of netvitals are those of the lab's nodes", secs(60), || {
+    until("the pods of netvitals are those of the lab's nodes", secs(120), || {
         let count = cluster.netvitals(Part::Agent).len();
         holds(count == cluster.nodes().len(), || format!("{count}"))
     });
