@@ -32,6 +32,12 @@ pub(super) fn some(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
+/// Goes on with how many are otherwise, and leaves out what none is: `, 2 pending`.
+pub(super) fn others(of: impl IntoIterator<Item = (usize, &'static str)>) -> String {
+    let there = of.into_iter().filter(|(number, _)| *number > 0);
+    there.map(|(number, words)| format!(", {} {words}", count(number))).collect()
+}
+
 /// Returns a length of time in the largest unit of which there are two: `12 min`, `3 h`, `5 d`.
 pub(super) fn long(time: Duration) -> String {
     let minutes = time.as_secs() / 60;

@@ -22,7 +22,7 @@ pub use self::codes::{
     BACKEND_MISSING, CLASS_MISSING, CONFLICT, NEVER_WORKED, NO_ADDRESS, NO_CLASS, NO_ENDPOINTS,
     PORT_MISSING, RETIRED,
 };
-use crate::check::words::count;
+use crate::check::words::{count, others};
 use crate::check::{Check, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
@@ -112,12 +112,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let all = if states.len() == 1 { "Ingress" } else { "Ingresses" };
     let mut statement =
         format!("{} of {} {all} ready", count(number(State::Ready)), count(states.len()));
-    for state in &State::ALL[..6] {
-        match number(*state) {
-            0 => {}
-            others => statement += &format!(", {} {}", count(others), state.words()),
-        }
-    }
+    statement += &others(State::ALL[..6].iter().map(|it| (number(*it), it.words())));
     out.statement(statement);
     Ok(())
 }

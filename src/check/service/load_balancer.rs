@@ -17,7 +17,7 @@ mod codes;
 use std::time::Duration;
 
 pub use self::codes::{NEVER_WORKED, NO_TARGETS, PENDING, PORT_ERROR, STUCK_DELETING};
-use crate::check::words::{count, long, some};
+use crate::check::words::{count, long, others, some};
 use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::cluster::endpoints::slices_of;
@@ -101,12 +101,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     }
     let mut statement =
         format!("{} of {} ready", count(number(State::Ready)), some(states.len(), "load balancer"));
-    for state in &State::ALL[..4] {
-        match number(*state) {
-            0 => {}
-            others => statement += &format!(", {} {}", count(others), state.words()),
-        }
-    }
+    statement += &others(State::ALL[..4].iter().map(|it| (number(*it), it.words())));
     out.statement(statement);
     Ok(())
 }
