@@ -32,6 +32,8 @@ pub struct Pod {
     pub deployment: Option<Name>,
     /// `spec.hostNetwork`: the pod has its node's address and takes none from a pool.
     pub host_network: bool,
+    /// `spec.dnsPolicy` is `Default` or `None`: the pod does not ask the cluster's DNS of itself.
+    pub own_dns: bool,
     /// `status.phase` is `Succeeded` or `Failed`.
     pub ended: bool,
     /// The `Ready` condition; absent means no, as the endpoint controller reads it.

@@ -7,6 +7,8 @@ use crate::model::{Key, Kind, Labels, NetworkPolicy, Rule};
 /// What selects such pods.
 #[derive(Debug)]
 pub(super) struct Class<'a> {
+    /// Which one of all that are known.
+    pub(super) number: usize,
     egress: Isolation<'a>,
     ingress: Isolation<'a>,
     /// The kind of a policy of another API that selects them.
@@ -27,13 +29,14 @@ pub(super) struct Isolation<'a> {
 impl<'a> Class<'a> {
     /// Looks at `candidates` for those that select pods with these labels.
     pub(super) fn new(
+        number: usize,
         candidates: &[(&'a Key, &'a NetworkPolicy)],
         labels: &Labels,
         lacks_one: bool,
         other_api: Option<&'static Kind>,
     ) -> Self {
         let isolation = || Isolation { surely: Vec::new(), perhaps: Vec::new(), lacks_one };
-        let mut class = Self { egress: isolation(), ingress: isolation(), other_api };
+        let mut class = Self { number, egress: isolation(), ingress: isolation(), other_api };
         for (key, policy) in candidates {
             let selects = policy.selector.matches(labels);
             if selects == Some(false) {

@@ -152,6 +152,12 @@ impl<'a> Policies<'a> {
         self.class(&key.namespace, &pod.labels).isolation(direction).policies().collect()
     }
 
+    /// Returns the number of the group of pods to which one with these labels belongs: no policy
+    /// that selects pods tells those of one group apart.
+    pub fn group(&self, namespace: &Name, labels: &Labels) -> usize {
+        self.class(namespace, labels).number
+    }
+
     fn class(&self, namespace: &Name, labels: &Labels) -> Rc<Class<'a>> {
         let whole = (namespace.clone(), labels.clone());
         if let Some(known) = self.seen.borrow().classes.get(&whole) {
@@ -169,7 +175,8 @@ impl<'a> Policies<'a> {
         let class = known.unwrap_or_else(|| {
             let other_api = self.other_api(namespace, labels);
             let candidates = index.candidates(labels);
-            Rc::new(Class::new(&candidates, labels, index.lacks_one, other_api))
+            let number = self.seen.borrow().by_asked.len();
+            Rc::new(Class::new(number, &candidates, labels, index.lacks_one, other_api))
         });
         let mut seen = self.seen.borrow_mut();
         seen.by_asked.insert(asked, class.clone());

@@ -52,6 +52,8 @@ struct Spec<'a> {
     node_name: Option<Name>,
     host_network: Option<bool>,
     #[serde(borrow)]
+    dns_policy: Option<Text<'a>>,
+    #[serde(borrow)]
     containers: Option<Vec<Container<'a>>>,
     #[serde(borrow)]
     init_containers: Option<Vec<Container<'a>>>,
@@ -165,6 +167,7 @@ impl Watched for Pod {
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
         let labels = metadata.labels.unwrap_or_default();
+        let own_dns = matches!(spec.dns_policy.as_deref(), Some("Default" | "None"));
         Self {
             daemon_set: controller(&metadata.owner_references, "DaemonSet"),
             deployment: deployment(controller(&metadata.owner_references, "ReplicaSet"), &labels),
@@ -177,6 +180,7 @@ impl Watched for Pod {
             containers,
             resources,
             host_network: spec.host_network.unwrap_or_default(),
+            own_dns,
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             ready: status.conditions.is_some_and(|all| all.iter().any(is_ready)),
             terminating: metadata.deletion_timestamp.is_some(),
@@ -300,7 +304,7 @@ mod tests {
                 "metadata": { "uid": "", "labels": {}, "deletionTimestamp": "2026-07-01T12:00:00Z",
                     "ownerReferences": [{ "kind": "a", "name": "b", "controller": true }],
                     "annotations": { "kubernetes.io/config.hash": "0" } },
-                "spec": { "nodeName": "", "hostNetwork": false, "containers": [
+                "spec": { "nodeName": "", "hostNetwork": false, "dnsPolicy": "", "containers": [
                     { "name": "dns", "ports": [
                         { "name": "dns", "containerPort": 1, "protocol": "UDP" }
                     ], "resources": {
@@ -489,6 +493,19 @@ mod tests {
             ));
             let resources = pod.resources.expect("it declares a port of UDP");
             assert_eq!(resources.containers[0].oom_killed, expected, "{state} {last_state}");
+        }
+    }
+
+    #[test]
+    fn a_pod_asks_the_clusters_dns_unless_its_policy_says_otherwise() {
+        for (policy, own_dns) in [
+            ("ClusterFirst", false),
+            ("ClusterFirstWithHostNet", false),
+            ("Default", true),
+            ("None", true),
+        ] {
+            let pod: Pod = read(&format!(r#"{{ "spec": {{ "dnsPolicy": "{policy}" }} }}"#));
+            assert_eq!(pod.own_dns, own_dns, "{policy}");
         }
     }
 
