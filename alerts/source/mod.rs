@@ -23,6 +23,7 @@ mod endpoints;
 mod external;
 mod ip_pools;
 mod own;
+mod policy;
 pub(crate) mod promql;
 mod reachability;
 mod words;
@@ -82,6 +83,7 @@ fn groups() -> Vec<Group> {
         endpoints::group(),
         reachability::group(),
         external::group(),
+        policy::group(),
         cni::group(),
         own::group(),
     ]

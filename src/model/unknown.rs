@@ -42,6 +42,8 @@ pub enum Unknown {
     TooFewSamples,
     /// There are more objects of the kind than are kept.
     TooMany(&'static str),
+    /// What can be seen leaves it open: the API does not say, or not what something else does.
+    Undecided(&'static str),
     /// An object of the kind cannot be decoded.
     Undecoded(&'static str),
     /// An agent cannot read it on its node.
@@ -98,6 +100,7 @@ impl Unknown {
             Self::Stale(_) => "stale",
             Self::TooFewSamples => "too_few_samples",
             Self::TooMany(_) => "too_many",
+            Self::Undecided(_) => "undecided",
             Self::Undecoded(_) => "undecoded",
             Self::Unreadable(_) => "unreadable",
         }
@@ -146,6 +149,7 @@ impl fmt::Display for Unknown {
             Self::TooMany(kind) => {
                 write!(f, "there are more objects of {kind} than are kept: remove those not needed")
             }
+            Self::Undecided(why) => write!(f, "what can be seen does not decide it: {why}"),
             Self::Undecoded(kind) => write!(f, "a {kind} cannot be decoded: the log names it"),
             Self::Unreadable(what) => {
                 write!(f, "{what} cannot be read on a node: the log of its agent says why")

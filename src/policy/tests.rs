@@ -586,6 +586,9 @@ fn pods_that_no_selector_tells_apart_are_looked_at_once() {
     let first = class(&[("app", "cart"), ("job", "1")]);
     assert!(Rc::ptr_eq(&first, &class(&[("app", "cart"), ("job", "2")])));
     assert!(!Rc::ptr_eq(&first, &class(&[("app", "pay"), ("job", "1")])));
+    let group = |app: &str| policies.group(&"shop".into(), &[("app", app), ("job", "3")].into());
+    assert_eq!(group("cart"), first.number);
+    assert_ne!(group("cart"), group("pay"));
     let names = |direction| {
         let cart = Pod { labels: [("app", "cart")].into(), ..Pod::default() };
         let policies = policies.isolating(direction, &Key::new("shop", "x"), &cart);

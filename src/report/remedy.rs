@@ -26,6 +26,8 @@ pub const HOLES: &[&str] = &[
     "proxy_namespace",
     "proxy_pod",
     "proxy_owner",
+    // A whole one, as JSON.
+    "policy",
 ];
 
 /// Returns the remedies of `finding` as commands that can be pasted into a shell.

@@ -16,6 +16,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsCoreDNSThrottled",
     "NetvitalsCoreDNSUnderprovisioned",
     "NetvitalsDNSAnswersWrong",
+    "NetvitalsDNSBlockedByPolicy",
     "NetvitalsDNSLatencyHigh",
     "NetvitalsDNSReplicaFailing",
     "NetvitalsDNSServersDown",

@@ -7,6 +7,7 @@ mod dns;
 mod endpoints;
 mod external;
 mod own;
+mod policy;
 mod pools;
 mod reachability;
 mod verdict;
@@ -27,6 +28,7 @@ pub(super) fn all(rules: &Rules) -> Vec<Row> {
         endpoints::row(rules),
         reachability::row(rules),
         external::row(rules),
+        policy::row(rules),
         own::row(rules),
     ]
 }

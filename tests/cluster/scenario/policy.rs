@@ -1,6 +1,6 @@
 //! Network policies and netvitals.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::faults::{Sleeper, connects};
 use super::{Scenario, quick};
@@ -9,12 +9,15 @@ use crate::fault::Fault;
 use crate::helm::with_host_agents;
 use crate::netvitals::{Part, Pod, findings, roots};
 use crate::plan::DNS_IP;
+use crate::program::try_run;
 use crate::stage::{Stage, listed};
+use crate::tools::source;
 use crate::wait::{holds, secs, until};
 
 pub(super) const ALL: &[Scenario] = &[
     quick("policy_that_restricts_netvitals_is_named_alone", foreign_deny),
     quick("policies_shipped_let_through_what_is_needed", shipped),
+    quick("policy_that_cuts_dns_off_is_found_and_its_remedy_opens_it", dns_cut_off),
 ];
 
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/netvitals/networkpolicies";
@@ -118,6 +121,79 @@ fn shipped(stage: &Stage) {
         cluster.api().delete(&format!("{POLICIES}/{}", api::name(policy)), true);
     }
     engine.heal();
+}
+
+/// A namespace is closed, then opened for its own pods alone: names fail there, and netvitals tells the policy that mends it.
+fn dns_cut_off(stage: &Stage) {
+    let cluster = &stage.cluster;
+    let (code, to_own) = ("policy_dns_egress.blocked", "NetworkPolicy walled/to-own");
+    let walled = source("tests/cluster/files/walled.yaml");
+    let engine = cluster.enforce_policies();
+    cluster.apply(&walled);
+    cluster.pod_ready("walled", "shop");
+    let pod = cluster.api().get("/api/v1/namespaces/walled/pods/shop");
+    let pod = pod.unwrap_or_else(|error| panic!("{error}"));
+    let uid = pod["metadata"]["uid"].as_str().expect("each object has one");
+    let asks = |over: &str| {
+        let server = format!("@{DNS_IP}");
+        let name = "kubernetes.default.svc.cluster.local";
+        let words = ["dig", "+short", "+tries=1", "+time=1", over, &server, name];
+        cluster.node("n1").in_pod(uid, &words)
+    };
+    let is_answered = || asks("+notcp").and_then(|_| asks("+tcp")).map(drop);
+    let fails = || holds(asks("+notcp").is_err(), || "the pod's query is answered".into());
+    until("the pod's queries are answered", secs(120), is_answered);
+
+    let policies = POLICIES.replace("/netvitals/", "/walled/");
+    let deny = json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]});
+    cluster.api().create(&policies, &json!({"metadata": {"name": "default-deny"}, "spec": deny}));
+    until("the policy is in force", secs(120), fails);
+    stage.finds("policy_dns_egress.closed", "NetworkPolicy walled/default-deny", secs(180));
+    let own = json!({"podSelector": {}, "egress": [{"to": [{"podSelector": {}}]}],
+        "policyTypes": ["Egress"]});
+    cluster.api().create(&policies, &json!({"metadata": {"name": "to-own"}, "spec": own}));
+    stage.finds(code, to_own, secs(180));
+    until("it is in force", secs(120), fails);
+    // The first packet of each question waits for the engine.
+    stage.nothing_but(|found| {
+        (found.code == code && found.object == to_own) || found.code == "dns_success.slow"
+    });
+    let alert = "NetvitalsDNSBlockedByPolicy";
+    stage.monitor().fires(alert, secs(150), |alert| alert["labels"]["name"] == "to-own");
+
+    let command = until("the report has the policy that is to be made", secs(120), || {
+        let replicas = cluster.netvitals(Part::Cluster);
+        making(&replicas.first().ok_or("no replica")?.get("/v1/report")?)
+    });
+    let home = format!("HOME={}", cluster.lab.folder().display());
+    let config = format!("KUBECONFIG={}", cluster.kubeconfig());
+    let path = format!("PATH={}", cluster.tools.search_path());
+    let said = try_run(&["env", &home, &config, &path, "bash", "-c", &command]);
+    println!("    {}", said.unwrap_or_else(|error| panic!("{command}: {error}")).trim());
+    until("the pod's queries are answered again", secs(120), is_answered);
+    stage.every_page("no policy keeps pods from DNS", secs(180), |page| {
+        let mut open = findings(page, true);
+        open.retain(|found| found.code.starts_with("policy_dns_egress."));
+        holds(open.is_empty(), || listed(&open))
+    });
+    stage.healthy(secs(180));
+    stage.monitor().resolves(alert, secs(180));
+    cluster.delete(&walled);
+    engine.heal();
+}
+
+/// The command by which a report tells to make a policy.
+fn making(report: &str) -> Result<String, String> {
+    let report: Value = serde_json::from_str(report).map_err(|error| error.to_string())?;
+    let checks =
+        api::items(&report["layers"]).iter().flat_map(|layer| api::items(&layer["checks"]));
+    let mut found = checks.flat_map(|check| api::items(&check["findings"]));
+    let found =
+        found.find(|it| it["code"] == "policy_dns_egress.blocked").ok_or("it is not found")?;
+    let mut commands =
+        api::items(&found["remedies"]).iter().filter_map(|it| it["command"].as_str());
+    let making = commands.find(|command| command.contains(" create "));
+    making.map(str::to_owned).ok_or_else(|| found.to_string())
 }
 
 /// Somebody's policy that lets in what netvitals needs, in force: it may explain nothing of what is found meanwhile.

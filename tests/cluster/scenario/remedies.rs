@@ -25,6 +25,9 @@ const NAMESPACE: &str = "remedies";
 /// What the objects there are called.
 const NAME: &str = "it";
 
+/// A policy that is to be made.
+const POLICY: &str = r#"{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"it-dns"},"spec":{"podSelector":{},"policyTypes":["Egress"]}}"#;
+
 /// The pods of `kubectl debug node`.
 const DEBUGGERS: &str = "app.kubernetes.io/managed-by=kubectl-debug";
 
@@ -49,16 +52,17 @@ const MISSING: &[(&str, &str)] = &[
 /// images are those of the lab.
 const STAND_IN: &str = r#"#!/usr/bin/env bash
 if [ -n "${ONLY_SHOW-}" ]; then printf '%s\n' "$@"; exit; fi
-words=() verb=
+words=() verb= from=/dev/null
 for word; do
   case $word in
     --image=*) word=--image=@IMAGE@ ;;
+    -) from=/dev/stdin ;;
     -n | -* | @NAMESPACE@ | default | kube-*) ;;
     *) if [ -z "$verb" ]; then
          verb=$word
          words+=("$word")
          case $verb in
-           annotate | cordon | delete | label | patch | scale | set | taint) words+=(--dry-run=server) ;;
+           annotate | cordon | create | delete | label | patch | scale | set | taint) words+=(--dry-run=server) ;;
            debug | run) words+=(--image-pull-policy=Never) ;;
          esac
          continue
@@ -66,7 +70,7 @@ for word; do
   esac
   words+=("$word")
 done
-KUBE_EDITOR=true exec @KUBECTL@ --kubeconfig @CONFIG@ --cache-dir @CACHE@ "${words[@]}" </dev/null
+KUBE_EDITOR=true exec @KUBECTL@ --kubeconfig @CONFIG@ --cache-dir @CACHE@ "${words[@]}" <"$from"
 "#;
 
 /// Each ends well, or says that the lab lacks what it asks for; and both shells make the same words of it.
@@ -107,6 +111,7 @@ fn run_as_they_stand(stage: &Stage) {
         ("POD", NAME),
         ("SERVICE", NAME),
         ("INGRESS", NAME),
+        ("POLICY", NAME),
         ("PROXY_POD", pod),
         ("CNI_POD", pod),
         ("POD_IP", ip),
@@ -191,6 +196,7 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
             hole if hole.ends_with("namespace") => NAMESPACE,
             hole if hole.ends_with("owner") => "deployment/it",
             "container" => "coredns",
+            "policy" => POLICY,
             _ => NAME,
         };
         finding.with(hole, Some(value))

@@ -139,7 +139,8 @@ const fn next(reason: Unknown) -> Option<Unknown> {
         Unknown::Panicked => Unknown::Stale("Pod"),
         Unknown::Stale(_) => Unknown::TooFewSamples,
         Unknown::TooFewSamples => Unknown::TooMany("Pod"),
-        Unknown::TooMany(kind) => Unknown::Undecoded(kind),
+        Unknown::TooMany(kind) => Unknown::Undecided(kind),
+        Unknown::Undecided(why) => Unknown::Undecoded(why),
         Unknown::Undecoded(what) => Unknown::Unreadable(what),
         Unknown::Unreadable(_) => return None,
     })

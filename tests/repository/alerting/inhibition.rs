@@ -210,8 +210,12 @@ fn a_policy_on_netvitals_itself_is_one_alert() {
         NodeUnreachable warning node=n1
         PodUnreachable critical role=nobody_left
         ServiceUnreachable critical kind=Service namespace=default name=kubernetes
-        DNSReplicaFailing warning namespace=kube-system pod=coredns-1 node=n1";
-    let left = "AgentMissing warning kind=NetworkPolicy namespace=netvitals name=deny-all";
+        DNSReplicaFailing warning namespace=kube-system pod=coredns-1 node=n1
+        DNSBlockedByPolicy warning namespace=netvitals name=deny-all
+        DNSBlockedByPolicy warning namespace=shop name=deny-all";
+    let left = "
+        AgentMissing warning kind=NetworkPolicy namespace=netvitals name=deny-all
+        DNSBlockedByPolicy warning namespace=shop name=deny-all";
     assert_eq!(told(text), alerts(left));
 }
 

@@ -1,0 +1,36 @@
+//! Policies: what they keep apart that belongs together.
+
+use super::promql::{found, once};
+use super::{Alert, Group, warning, words};
+
+/// What each code of DNS means that is above a note.
+const DNS: &[(&str, &str)] = &[
+    (
+        "blocked",
+        "It lets pods send something and keeps all DNS pods from them, so that no name resolves there.",
+    ),
+    (
+        "partly_blocked",
+        "It keeps some DNS pods from pods, so that a part of their queries times out.",
+    ),
+];
+
+pub(super) fn group() -> Group {
+    let of_dns = found(r#"check="policy_dns_egress", severity="warning""#);
+    let dns = Alert {
+        why: "By policy and not by code, because one may become another while the alert waits.",
+        expr: once(&["namespace", "name"], &of_dns) + " == 1",
+        pending: "5m",
+        keep: "5m",
+        summary: "A policy keeps pods from cluster DNS.",
+        says: [
+            "NetworkPolicy {{ $labels.namespace }}/{{ $labels.name }}:",
+            &words::codes_in_namespace("policy_dns_egress", DNS),
+        ]
+        .concat(),
+        next: "kubectl -n {{ $labels.namespace }} describe networkpolicies",
+        panel: 101,
+        ..warning("DNSBlockedByPolicy")
+    };
+    Group { name: "policy", component: "policy", alerts: vec![dns] }
+}

@@ -1,0 +1,3 @@
+//! Policies: what they keep apart that belongs together.
+
+pub mod policy_dns_egress;

@@ -1,0 +1,90 @@
+//! The policy that opens the way to DNS beside another one.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::servers::{DNS, Servers};
+use crate::model::{Expression, Key, Labels, Operator, Protocol, Selector};
+
+/// The longest name that an object may have.
+const LONGEST: usize = 253;
+
+/// Returns, as JSON, a policy that lets the pods which another one selects ask DNS; it closes none,
+/// because they are isolated already.
+///
+/// None where it is not understood whom the other one selects, a cache has no label to be named by,
+/// or the other one's name is too long for more.
+pub(super) fn opening(
+    beside: &Key,
+    selector: &Selector,
+    dns: &Key,
+    servers: &Servers<'_>,
+) -> Option<String> {
+    let name = format!("{}-dns", beside.name);
+    if name.len() > LONGEST {
+        return None;
+    }
+    let mut to = vec![json!({
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": &*dns.namespace}},
+        "podSelector": {"matchLabels": labels(&servers.service.selector)},
+    })];
+    let mut numbers: BTreeSet<u16> = servers.ports(Protocol::Udp);
+    numbers.extend(servers.ports(Protocol::Tcp));
+    if let Some(cache) = &servers.cache {
+        to.push(json!({
+            "namespaceSelector":
+                {"matchLabels": {"kubernetes.io/metadata.name": &*cache.key.namespace}},
+            "podSelector": {"matchLabels": {"k8s-app": cache.pod.labels.get("k8s-app")?}},
+        }));
+        numbers.insert(DNS);
+    }
+    for address in &servers.on_nodes {
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        to.push(json!({"ipBlock": {"cidr": format!("{address}/{length}")}}));
+        numbers.insert(DNS);
+    }
+    let ports = numbers.iter().flat_map(|number| {
+        ["UDP", "TCP"].map(|protocol| json!({"protocol": protocol, "port": number}))
+    });
+    let ports: Vec<Value> = ports.collect();
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "podSelector": selected(selector)?,
+            "policyTypes": ["Egress"],
+            "egress": [{"to": to, "ports": ports}],
+        },
+    });
+    Some(policy.to_string())
+}
+
+fn labels(all: &Labels) -> Value {
+    all.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
+}
+
+fn selected(selector: &Selector) -> Option<Value> {
+    let mut all = serde_json::Map::new();
+    if !selector.labels.is_empty() {
+        all.insert("matchLabels".into(), labels(&selector.labels));
+    }
+    if !selector.expressions.is_empty() {
+        let each: Option<Vec<Value>> = selector.expressions.iter().map(expression).collect();
+        all.insert("matchExpressions".into(), each?.into());
+    }
+    Some(all.into())
+}
+
+fn expression(it: &Expression) -> Option<Value> {
+    let operator = match it.operator {
+        Operator::In => "In",
+        Operator::NotIn => "NotIn",
+        Operator::Exists => "Exists",
+        Operator::DoesNotExist => "DoesNotExist",
+        Operator::Other => return None,
+    };
+    let values: Vec<&str> = it.values.iter().map(|value| &**value).collect();
+    Some(json!({"key": &*it.key, "operator": operator, "values": values}))
+}
