@@ -1,5 +1,6 @@
 //! Clusters and answers for the tests of checks.
 
+mod corefile;
 mod nodes;
 pub(crate) mod says;
 
@@ -94,7 +95,7 @@ impl Cluster {
             ..DnsRow::default()
         };
         let service = Some(Key::new("kube-system", "kube-dns"));
-        let dns = Some(Dns { service, rows: vec![row], answers: Vec::new() }.into());
+        let dns = Some(Dns { service, rows: vec![row], ..Dns::default() }.into());
         self.observe(pod_network(node), Observation { dns, ..Observation::default() });
         self
     }

@@ -69,6 +69,32 @@ pub(super) fn group() -> Group {
             ..warning("CoreDNSUnderprovisioned")
         },
         Alert {
+            why: "CoreDNS takes a Corefile at its beginning and where it has the plugin reload: what is wrong with it \
+                  shows minutes later, or with the next restart.",
+            expr: misconfigured("problem"),
+            pending: "2m",
+            keep: "5m",
+            summary: "CoreDNS is told what breaks DNS.",
+            says: "The Corefile in ConfigMap {{ $labels.namespace }}/{{ $labels.name }} is refused by CoreDNS, leads \
+                   queries back to it, or does not answer for the cluster's names."
+                .into(),
+            next: CONFIG,
+            panel: 36,
+            ..critical("CoreDNSMisconfigured")
+        },
+        Alert {
+            expr: misconfigured("warning"),
+            pending: "15m",
+            keep: "5m",
+            summary: "CoreDNS lacks what it should be told.",
+            says: "The Corefile in ConfigMap {{ $labels.namespace }}/{{ $labels.name }} leaves out or says twice what \
+                   DNS needs, or keeps answers for long; the finding says which."
+                .into(),
+            next: CONFIG,
+            panel: 36,
+            ..warning("CoreDNSMisconfigured")
+        },
+        Alert {
             why: "From the agents' own counters, so that it works while the cluster role is down. Failures over \
                   attempts: in a total outage there is no success to divide. Still so in the last 2 minutes: what has \
                   healed pages nobody. What keeps netvitals' own pods from asking says nothing of workloads.",
@@ -169,6 +195,13 @@ pub(super) fn group() -> Group {
         },
     ];
     Group { name: "dns", component: "dns", alerts }
+}
+
+const CONFIG: &str = "kubectl -n {{ $labels.namespace }} get configmap {{ $labels.name }} -o jsonpath='{.data.Corefile}'";
+
+fn misconfigured(severity: &str) -> String {
+    let labels = format!(r#"check="coredns_config", severity="{severity}""#);
+    once(&["kind", "namespace", "name"], &found(&labels)) + " == 1"
 }
 
 /// The headline's failures over its attempts, by node, where there are enough of them, and still so.

@@ -146,7 +146,9 @@ impl Parser<'_> {
             }
             if self.text() == "{" {
                 return if expects_another {
-                    self.refused("a brace where another zone has to come: remove the comma before it")
+                    self.refused(
+                        "a brace where another zone has to come: remove the comma before it",
+                    )
                 } else {
                     Ok(false)
                 };
@@ -269,13 +271,15 @@ impl Parser<'_> {
         if !self.advance_on_line() {
             return self.refused("an import has to name a file or a snippet");
         }
-        let (name, filled) =
-            self.token().map_or(("".into(), false), |it| (it.text.clone(), it.filled));
+        let Some((name, filled)) = self.token().map(|it| (it.text.clone(), it.filled)) else {
+            return self.ends_early();
+        };
         if name.is_empty() {
             return self.refused("an import has to name a file or a snippet");
         }
         if self.advance_on_line() {
-            return self.refused("an import has to name one file or snippet, and nothing behind it");
+            return self
+                .refused("an import has to name one file or snippet, and nothing behind it");
         }
         self.imports += 1;
         if self.imports > MOST_IMPORTS {

@@ -67,7 +67,10 @@ fn blocks_have_their_keys_and_their_plugins() {
         (".:53 {\n}", ".:53 { }"),
         ("a.example b.example,\nc.example {\n log\n}", "a.example, b.example, c.example { log; }"),
         (". {\n log\n}\na {\n}", ". { log; }a { }"),
-        (". {\n cache 30 {\n  success 1 2\n  denial 3\n }\n}", ". { cache 30 [success 1 2; denial 3]; }"),
+        (
+            ". {\n cache 30 {\n  success 1 2\n  denial 3\n }\n}",
+            ". { cache 30 [success 1 2; denial 3]; }",
+        ),
         (". {\n view v {\n  a {\n   b\n  }\n }\n}", ". { view v [a {; b; }]; }"),
         (". {\n log \"a b\" # c\n errors\n}", ". { log a b; errors; }"),
         (". {\n log \"a\nb\" c\n}", ". { log a\nb c; }"),
@@ -210,8 +213,26 @@ impl Numbers {
 #[test]
 fn no_text_makes_it_panic_or_go_on_for_ever() {
     const PIECES: [&str; 20] = [
-        "{", "}", "{\n", "\n}\n", "\n", " ", "\"", "\\\"", "#", ",", "import all\n", "import a\n",
-        "(a) {\n", "import /unseen/*\n", "import */?*\n", "{$A}", "{%", "%}", "\u{feff}", "\u{85}",
+        "{",
+        "}",
+        "{\n",
+        "\n}\n",
+        "\n",
+        " ",
+        "\"",
+        "\\\"",
+        "#",
+        ",",
+        "import all\n",
+        "import a\n",
+        "(a) {\n",
+        "import /unseen/*\n",
+        "import */?*\n",
+        "{$A}",
+        "{%",
+        "%}",
+        "\u{feff}",
+        "\u{85}",
     ];
     let corpus = corpus();
     let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);

@@ -1,10 +1,12 @@
 //! Facts: what there is to know of a cluster, in own types. No table, no index, no clock, no I/O.
 
+mod config_map;
 mod endpoint_slice;
 mod failure;
 mod ingress;
 mod kind;
 mod labels;
+mod mounted;
 mod name;
 mod namespace;
 mod network_policy;
@@ -18,11 +20,13 @@ mod service;
 mod uid;
 mod unknown;
 
+pub use config_map::{CONFIG_MAPS, ConfigMap, Text};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;
 pub use ingress::{Backend, ClassName, Ingress, IngressClass, IngressPath, Matches};
 pub use kind::{Fact, Kind, Scope};
 pub use labels::Labels;
+pub use mounted::{Item, Mount, Mounted};
 pub(crate) use name::NameMap;
 pub use name::{Key, Name, Object};
 pub use namespace::Namespace;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Fact, Kind, Labels, Name, Protocol, Resources, Uid};
+use super::{Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid};
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Pod {
     pub containers: Box<[Container]>,
     /// What bounds its containers; of the same pods only.
     pub resources: Option<Box<Resources>>,
+    /// What the one of them that answers DNS finds in ConfigMaps; of the same pods only.
+    pub mounted: Option<Box<Mounted>>,
     /// The controlling owner, when it is a DaemonSet.
     pub daemon_set: Option<Name>,
     /// The Deployment behind the controlling owner, when that is a ReplicaSet that is called by

@@ -46,6 +46,8 @@ pub enum Unknown {
     Undecided(&'static str),
     /// An object of the kind cannot be decoded.
     Undecoded(&'static str),
+    /// It is there, and too large, or not where it is looked for.
+    Unread(&'static str),
     /// An agent cannot read it on its node.
     Unreadable(&'static str),
 }
@@ -102,6 +104,7 @@ impl Unknown {
             Self::TooMany(_) => "too_many",
             Self::Undecided(_) => "undecided",
             Self::Undecoded(_) => "undecoded",
+            Self::Unread(_) => "unread",
             Self::Unreadable(_) => "unreadable",
         }
     }
@@ -151,6 +154,7 @@ impl fmt::Display for Unknown {
             }
             Self::Undecided(why) => write!(f, "what can be seen does not decide it: {why}"),
             Self::Undecoded(kind) => write!(f, "a {kind} cannot be decoded: the log names it"),
+            Self::Unread(what) => write!(f, "{what} is not read: look at the runbook of its check"),
             Self::Unreadable(what) => {
                 write!(f, "{what} cannot be read on a node: the log of its agent says why")
             }

@@ -23,7 +23,7 @@ use super::matrix::{Scope, matrix};
 use super::windows::Windows;
 use crate::agent::resolv_conf::ResolvConf;
 use crate::agent::{Context, Running};
-use crate::model::{Dns, DnsPath, DnsQuery, Failure, Observation, Plan, Protocol};
+use crate::model::{Dns, DnsPath, DnsQuery, Failure, Name, Observation, Plan, Protocol};
 use crate::task::{Task, Uptime};
 
 /// A tick's least and greatest length.
@@ -123,13 +123,15 @@ pub(super) fn start(context: &Context) -> Running {
     } else {
         running
     };
-    let (plan, uptime) = (context.plan.clone(), context.uptime);
+    let (plan, conf) = (context.plan.clone(), context.conf.subscribe());
+    let uptime = context.uptime;
     let observe = move |observation: &mut Observation| {
         let reading = windows.read(uptime.now().uptime);
         let plan = plan.borrow();
         let dns = plan.as_ref().and_then(|plan| plan.dns.as_ref());
         let service = dns.map(|dns| dns.service.clone());
-        let dns = Dns { service, rows: reading.rows, answers: reading.answers };
+        let domain = conf.borrow().domain.as_deref().map(Name::from);
+        let dns = Dns { service, domain, rows: reading.rows, answers: reading.answers };
         observation.dns = Some(dns.into());
         observation.reach = Some(reading.reach.into());
         observation.captured = Some(reading.captured);

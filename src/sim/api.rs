@@ -2,7 +2,8 @@
 //!
 //! As an API server does it: lists in pages, streaming lists, bookmarks, watches that end after
 //! `timeoutSeconds`, `410` for a version that is forgotten, `403` and `404` as a `Status`.
-//! Left out: single objects, writing over HTTP, selectors, authentication.
+//! Left out: single objects, writing over HTTP, authentication, and selectors but the one of a name
+//! by which a kind is watched.
 
 mod discovery;
 mod shared;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::shared::Shared;
-use self::store::{Parameters, status_object};
+use self::store::{Parameters, Served, status_object};
 use self::watching::Watching;
 use crate::model::Kind;
 
@@ -127,7 +128,9 @@ async fn answer(
         return found;
     }
     let mut all = store.served.iter().copied();
-    let Some(served) = all.find(|it| it.kind.path(it.version) == uri.path()) else {
+    let only = query.get("fieldSelector").and_then(|it| it.strip_prefix("metadata.name="));
+    let is_meant = |it: &Served| it.kind.path(it.version) == uri.path() && it.kind.only == only;
+    let Some(served) = all.find(is_meant) else {
         return status(StatusCode::NOT_FOUND, "NotFound", "no such resource is simulated");
     };
     if store.is_forbidden(served.kind) {

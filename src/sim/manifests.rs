@@ -119,6 +119,13 @@ pub(super) fn pod(pod: &Pod, nodes: &[Node], created: &str) -> Value {
             "qosClass": "Burstable",
         },
     });
+    if pod.owner.1 == "coredns" {
+        let container = &mut object["spec"]["containers"][0];
+        container["args"] = json!(["-conf", "/etc/coredns/Corefile"]);
+        container["volumeMounts"] = json!([{ "name": "config", "mountPath": "/etc/coredns" }]);
+        object["spec"]["volumes"] =
+            json!([{ "name": "config", "configMap": { "name": "coredns" } }]);
+    }
     if let Some(node) = node {
         object["spec"]["nodeName"] = json!(node.name);
         object["status"]["hostIP"] = json!(node.address.to_string());
@@ -138,6 +145,25 @@ pub(super) fn pod(pod: &Pod, nodes: &[Node], created: &str) -> Value {
         object["status"]["podIPs"] = json!([{ "ip": address.to_string() }]);
     }
     object
+}
+
+/// Returns the Corefile of kubeadm, at the port of simulated DNS.
+pub(super) fn corefile() -> String {
+    format!(
+        ".:{} {{\n    errors\n    health\n    ready\n    \
+         kubernetes cluster.local in-addr.arpa ip6.arpa {{\n        pods insecure\n        \
+         fallthrough in-addr.arpa ip6.arpa\n        ttl 30\n    }}\n    prometheus :9153\n    \
+         forward . /etc/resolv.conf\n    cache 30\n    loop\n    reload\n    loadbalance\n}}\n",
+        port::DNS
+    )
+}
+
+pub(super) fn config_map(namespace: &str, name: &str, corefile: &str, created: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": metadata("ConfigMap", namespace, name, created, json!({ "app": name })),
+        "data": { "Corefile": corefile },
+    })
 }
 
 pub(super) fn service(service: &Service, created: &str) -> Value {

@@ -42,6 +42,15 @@ pub static ALL: &[Scenario] = &[
         },
     },
     Scenario {
+        name: "corefile-refused",
+        summary: "the Corefile has a second server block for all names: no DNS pod would begin anew",
+        root: Some("coredns_config.refused"),
+        change: |world| {
+            let port = port::DNS;
+            world.corefile += &format!(".:{port} {{\n    hosts\n}}\n");
+        },
+    },
+    Scenario {
         name: "dead-endpoints",
         summary: "two pods of shop/cart are gone, and its EndpointSlice still names them",
         root: Some("endpoint_mismatch.stale"),

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) broken: BTreeSet<(String, String)>,
     /// How pods that answer DNS fail, by their names; those that are not here are well.
     pub(super) dns: BTreeMap<String, Faults>,
+    /// What CoreDNS is told.
+    pub(super) corefile: String,
     /// The share of CPU periods in which the DNS pods are throttled, where they have a limit.
     pub(super) throttled: Option<f64>,
     addresses: Addresses,
@@ -48,6 +50,7 @@ impl World {
             gone: BTreeSet::new(),
             broken: BTreeSet::new(),
             dns: BTreeMap::new(),
+            corefile: manifests::corefile(),
             throttled: None,
             addresses,
         };
@@ -192,6 +195,7 @@ impl World {
         let mut objects: Vec<Value> =
             namespaces.iter().map(|name| manifests::namespace(name, created)).collect();
         objects.extend(self.nodes.iter().map(|node| manifests::node(node, created)));
+        objects.push(manifests::config_map("kube-system", "coredns", &self.corefile, created));
         let gone = |pod: &&Pod| !self.gone.contains(&(pod.namespace.clone(), pod.name.clone()));
         let pods = self.pods.iter().filter(gone);
         objects.extend(pods.map(|pod| manifests::pod(&resolved(pod), &self.nodes, created)));
@@ -247,6 +251,7 @@ mod tests {
             (scenario.change)(&mut world);
             for object in world.objects("2026-01-01T00:00:00Z") {
                 let read = match object["kind"].as_str().unwrap() {
+                    "ConfigMap" => through::<core::ConfigMap>(&object),
                     "EndpointSlice" => through::<EndpointSlice>(&object),
                     "Namespace" => through::<core::Namespace>(&object),
                     "Node" => through::<core::Node>(&object),

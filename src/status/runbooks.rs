@@ -13,6 +13,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsAgentReadFailing",
     "NetvitalsCheckUnknown",
     "NetvitalsConfigReloadFailed",
+    "NetvitalsCoreDNSMisconfigured",
     "NetvitalsCoreDNSThrottled",
     "NetvitalsCoreDNSUnderprovisioned",
     "NetvitalsDNSAnswersWrong",

@@ -1,6 +1,7 @@
 //! The Kubernetes API: what is watched, and how it becomes changes.
 
 mod client;
+mod config_map;
 mod counters;
 mod course;
 mod discovery;
@@ -9,6 +10,7 @@ mod error;
 mod field;
 mod follow;
 mod ingress;
+mod mounted;
 mod namespace;
 mod network_policy;
 mod node;
@@ -39,7 +41,8 @@ use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
-    EndpointSlice, Ingress, IngressClass, Kind, Namespace, NetworkPolicy, Node, Pod, Service,
+    ConfigMap, EndpointSlice, Ingress, IngressClass, Kind, Namespace, NetworkPolicy, Node, Pod,
+    Service,
 };
 use crate::task::{Task, supervise};
 
@@ -51,6 +54,11 @@ pub(crate) use self::object::tests::event;
 
 /// Every kind that is watched; the chart's ClusterRole follows from it.
 pub static ALL: &[Watch] = &[
+    watch::<ConfigMap<0>>(),
+    watch::<ConfigMap<1>>(),
+    watch::<ConfigMap<2>>(),
+    watch::<ConfigMap<3>>(),
+    watch::<ConfigMap<4>>(),
     watch::<EndpointSlice>(),
     watch::<Ingress>(),
     watch::<IngressClass>(),

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::field::{Condition, Moment, Text, or_default, protocol};
+use super::mounted::mounted;
 use super::object::Watched;
 use super::resources::Resources;
 use crate::model::{self, Bounded, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid};
@@ -57,6 +59,9 @@ struct Spec<'a> {
     containers: Option<Vec<Container<'a>>>,
     #[serde(borrow)]
     init_containers: Option<Vec<Container<'a>>>,
+    /// As it stands: of most pods it is not read.
+    #[serde(borrow)]
+    volumes: Option<&'a RawValue>,
     resources: Option<Resources>,
 }
 
@@ -70,6 +75,12 @@ struct Container<'a> {
     #[serde(borrow)]
     restart_policy: Option<Text<'a>>,
     resources: Option<Resources>,
+    #[serde(borrow)]
+    command: Option<&'a RawValue>,
+    #[serde(borrow)]
+    args: Option<&'a RawValue>,
+    #[serde(borrow)]
+    volume_mounts: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -163,6 +174,10 @@ impl Watched for Pod {
         let is_dns = spec.all().any(has_udp);
         let containers = if is_dns { running(&spec, &status) } else { Box::default() };
         let resources = is_dns.then(|| Box::new(resources(&spec, &status)));
+        let mounted = spec.all().filter(|one| has_udp(one)).find_map(|one| {
+            let mounted = mounted(spec.volumes, one.volume_mounts, [one.command, one.args])?;
+            Some(Box::new(mounted))
+        });
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
@@ -179,6 +194,7 @@ impl Watched for Pod {
             ports: ports(spec.containers, spec.init_containers),
             containers,
             resources,
+            mounted,
             host_network: spec.host_network.unwrap_or_default(),
             own_dns,
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),

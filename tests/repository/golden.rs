@@ -165,7 +165,7 @@ async fn follow(owner: &mut Owner, changes: &mut Receiver<Change>) {
 async fn report(case: &Path, without: Option<&Kind>) -> Report {
     let stop = CancellationToken::new();
     let api = api(case, &stop);
-    without.into_iter().for_each(|kind| api.forbid(kind.name, true));
+    without.into_iter().for_each(|kind| api.forbid(kind.label, true));
     let client = Client::new(api.routes(), "default");
     let (sender, mut changes) = mpsc::channel(1024);
     watch::run_all(&client, &sender, &TaskTracker::new(), &stop);
@@ -310,7 +310,7 @@ async fn a_check_depends_on_the_kinds_that_it_declares_and_on_no_other() {
         let without = answers(&report(healthy, Some(watch.kind)).await);
         for check in check::ALL {
             let declared = check.needs.iter().chain(check.wants).any(|kind| *kind == watch.kind);
-            let (id, kind) = (check.id, watch.kind.name);
+            let (id, kind) = (check.id, watch.kind.label);
             assert_eq!(all[id] != without[id], declared, "{id} without {kind}: {}", without[id]);
         }
     }

@@ -12,6 +12,7 @@ pub(super) fn row(rules: &Rules) -> Row {
     panels.extend(latency(rules));
     panels.extend(servers(rules).map(|panel| panel.size(6, 7)));
     panels.extend(resources(rules).map(|panel| panel.size(12, 7)));
+    panels.push(config(rules).size(24, 6));
     Row { title: Some((20, "DNS")), panels }
 }
 
@@ -163,4 +164,20 @@ fn resources(rules: &Rules) -> [Panel; 2] {
         .empty("no DNS pod with a limit, or it cannot be read")
         .alerts(rules, &["NetvitalsCoreDNSUnderprovisioned"]),
     ]
+}
+
+fn config(rules: &Rules) -> Panel {
+    Panel::lines(
+        36,
+        "Findings of the Corefile",
+        "What is wrong with what CoreDNS is told, or worth knowing of it: 1 while it is so. It is what \
+         the next pod begins with; those that run may go on with an older one.",
+    )
+    .query(
+        &once(&["code", "namespace", "name"], &series("netvitals_finding", r#"check="coredns_config""#)),
+        "{{code}} of {{namespace}}/{{name}}",
+    )
+    .unit("short")
+    .empty("nothing is found")
+    .alerts(rules, &["NetvitalsCoreDNSMisconfigured"])
 }

@@ -7,15 +7,19 @@
 //! A server may hide Services by design: CoreDNS has `ignore empty_service`, `namespaces` and
 //! `labels` for it, and plugins that answer in the place of a Service. So the API alone proves
 //! nothing: wrong is a replica that says otherwise than others, which answer as the API says, and
-//! one that once did so itself and goes on with addresses that the API has changed since.
+//! one that once did so itself and goes on with addresses that the API has changed since. Where the
+//! Corefile can be read and hides a Service, a replica that does not know it does as it is told, and
+//! another that does has not taken the Corefile up yet; `labels` is left to what others answer.
 //!
 //! Left out: agents whose plan is old, and all while the API is silent, because a Service that
 //! agents ask for may be another by now.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::pods::Pods;
+use super::corefile::{Told, told};
+use super::pods::{Pods, endpoints};
 use super::queries::{Queries, fails, is_there, mostly, queries, service};
 use crate::check::observers::Observers;
 use crate::check::words::{count, some};
@@ -90,9 +94,14 @@ impl Answered {
         self.observers.failing * 2 > self.observers.all
     }
 
+    /// Whether most of those that are answered wrongly are told that there is no such name.
+    fn is_absent(&self) -> bool {
+        self.absent * 2 >= self.observers.failing
+    }
+
     /// Whether it goes on with addresses that were the Service's once.
     fn is_stale(&self) -> bool {
-        self.is_wrong() && self.known && self.absent * 2 < self.observers.failing
+        self.is_wrong() && self.known && !self.is_absent()
     }
 }
 
@@ -140,7 +149,10 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let service = service(cluster, &said);
     let dns = Pods::of(cluster, &service);
     let replicas: BTreeSet<&Replica> = answers.values().flat_map(BTreeMap::keys).copied().collect();
-    let (all, wrong) = judge_replicas(&answers, &dns, out);
+    // Most often nothing is missed, and nobody has to know.
+    let known = LazyCell::new(|| told(cluster).ok());
+    let hides = |service: &Key| known.as_ref().is_some_and(|told| hides(cluster, told, service));
+    let (all, wrong) = judge_replicas(&answers, &hides, &dns, out);
     let misled = judge_resolvers(&resolvers, service, &dns, out);
     out.statement(format!(
         "{} of {} right at {}, {} of {} right",
@@ -172,15 +184,31 @@ fn silent(cluster: &Cluster) -> Option<Unanswered> {
     [Service::KIND, EndpointSlice::KIND].into_iter().find_map(silent)
 }
 
+/// Whether the Corefile hides a Service's name; what its slices say is not known then is no reason.
+fn hides(cluster: &Cluster, told: &Told, service: &Key) -> bool {
+    let is_empty = endpoints(cluster, service).is_ok_and(|number| number == 0);
+    told.hides(service, is_empty)
+}
+
 /// Judges what each replica says of each Service; returns how many answers prove something, and how
 /// many of them are wrong.
-fn judge_replicas(answers: &ByService<'_>, dns: &Pods, out: &mut Output) -> (usize, usize) {
+fn judge_replicas(
+    answers: &ByService<'_>,
+    hides: &dyn Fn(&Key) -> bool,
+    dns: &Pods,
+    out: &mut Output,
+) -> (usize, usize) {
     let (mut all, mut amiss) = (0, 0);
     let mut on_node: BTreeMap<&Name, usize> = BTreeMap::new();
     let mut by_replica: BTreeMap<&Replica, Vec<&Key>> = BTreeMap::new();
     for (service, replicas) in answers {
         let differs = replicas.values().any(|it| !it.is_wrong());
-        let is_wrong = |it: &Answered| if differs { it.is_wrong() } else { it.is_stale() };
+        let hides = replicas.values().any(|it| it.is_wrong() && it.is_absent()) && hides(service);
+        let is_wrong = |it: &Answered| match () {
+            () if hides && it.is_absent() => false,
+            () if differs => it.is_wrong(),
+            () => it.is_stale(),
+        };
         let wrong: BTreeSet<&Replica> =
             replicas.iter().filter(|(_, it)| is_wrong(it)).map(|(replica, _)| *replica).collect();
         // Where all hide a name, or answer in its place, that is none of the answers.
@@ -261,191 +289,4 @@ fn judge_resolvers(said: &[&Queries<'_>], service: Key, dns: &Pods, out: &mut Ou
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::says::{asks, replica, row};
-    use crate::fixtures::{Answer, answer, at, cluster};
-    use crate::model::{Answers, Captured, Group, Observation, Unreadable};
-
-    /// Each is a replica, a Service, and whether the newest answer was wrong.
-    fn hears(answers: &[(&str, &str, bool)]) -> Observation {
-        let answers = answers.iter().map(|(pod, service, wrong_now)| Answers {
-            replica: replica(pod),
-            service: Key::new("shop", *service),
-            answered: 10,
-            wrong: 10 * u64::from(*wrong_now),
-            wrong_now: *wrong_now,
-            absent_now: false,
-            known: true,
-        });
-        says(answers.collect())
-    }
-
-    fn says(answers: Vec<Answers>) -> Observation {
-        let mut observation = asks([row(DnsPath::Resolver, 30, 0)]);
-        if let Some(Group::Read(dns)) = &mut observation.dns {
-            dns.answers = answers;
-        }
-        observation
-    }
-
-    /// Each is a replica, whether it says that there is no such name, and whether it ever knew it.
-    fn all_wrong(answers: &[(&str, bool, bool)]) -> Observation {
-        let answers = answers.iter().map(|(pod, absent_now, known)| Answers {
-            replica: replica(pod),
-            service: Key::new("shop", "cart"),
-            answered: 10,
-            wrong: 10,
-            wrong_now: true,
-            absent_now: *absent_now,
-            known: *known,
-        });
-        says(answers.collect())
-    }
-
-    fn ask(observations: &[Observation]) -> Answer {
-        let named = ["a", "b", "c"].iter().zip(observations);
-        let facts = cluster().service("kube-system/kube-dns");
-        let facts = named.fold(facts, |facts, (node, it)| facts.hears(node, it.clone()));
-        answer(&CHECK, &facts)
-    }
-
-    #[test]
-    fn a_stale_replica_is_named_with_the_service_that_it_does_not_know() {
-        let all = hears(&[
-            ("a/dns-1", "new", true),
-            ("a/dns-1", "old", false),
-            ("b/dns-2", "new", false),
-            ("b/dns-2", "old", false),
-        ]);
-        let answer = ask(&[all.clone(), all.clone(), all]);
-        assert_eq!(
-            answer.findings,
-            ["dns_answers.wrong Pod kube-system/dns-1: answers wrongly for 1 of the Services \
-              that it is asked for, first shop/new: look at whether it reaches the API"]
-        );
-        assert_eq!(
-            answer.samples,
-            [
-                "netvitals_dns_wrong_answers{a,replica} 1",
-                "netvitals_dns_wrong_answers{a,resolver} 0",
-                "netvitals_dns_wrong_answers{b,replica} 0",
-                "netvitals_dns_wrong_answers{b,resolver} 0",
-                "netvitals_dns_wrong_answers{c,resolver} 0"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_service_that_every_replica_has_wrong_is_the_subject() {
-        let all = hears(&[("a/dns-1", "new", true), ("b/dns-2", "new", true)]);
-        assert_eq!(
-            ask(&[all]).findings,
-            ["dns_answers.wrong Service shop/new: all 2 replicas answer with addresses that it \
-              had before: look at whether they reach the API"]
-        );
-    }
-
-    #[test]
-    fn the_only_replica_is_named_itself() {
-        let found = ask(&[hears(&[("a/dns-1", "new", true)])]).findings;
-        assert!(found[0].starts_with("dns_answers.wrong Pod kube-system/dns-1"), "{found:?}");
-    }
-
-    #[test]
-    fn a_name_that_servers_hide_by_design_proves_nothing() {
-        let hidden = |answers: &[(&str, bool, bool)]| {
-            let answer = ask(&[all_wrong(answers), all_wrong(answers)]);
-            assert!(answer.result.is_ok());
-            assert!(answer.samples.iter().all(|it| it.ends_with(" 0")), "{:?}", answer.samples);
-            answer.findings
-        };
-        // `namespaces` and `labels`: no replica ever knew it. `ignore empty_service`: all did,
-        // until the Service was scaled to zero. A `template` or `hosts`: other addresses, always.
-        for (absent, known) in [(true, false), (true, true), (false, false)] {
-            let answers = [("a/dns-1", absent, known), ("b/dns-2", absent, known)];
-            assert_eq!(hidden(&answers), [""; 0], "absent: {absent}, known: {known}");
-            assert_eq!(hidden(&answers[..1]), [""; 0], "absent: {absent}, known: {known}");
-        }
-    }
-
-    #[test]
-    fn a_replica_that_goes_on_with_what_it_knew_is_named_beside_one_that_hides_the_name() {
-        let said = all_wrong(&[("a/dns-1", false, true), ("b/dns-2", true, false)]);
-        let found = ask(&[said]).findings;
-        assert_eq!(found.len(), 1);
-        assert!(found[0].starts_with("dns_answers.wrong Pod kube-system/dns-1"), "{found:?}");
-    }
-
-    #[test]
-    fn while_the_api_is_silent_its_services_are_not_compared() {
-        let facts = |seconds| {
-            let mut facts = cluster().service("kube-system/kube-dns");
-            facts.tick(at(seconds));
-            let said = hears(&[("a/dns-1", "new", true), ("b/dns-2", "new", false)]);
-            answer(&CHECK, &facts.hears("a", said))
-        };
-        assert_eq!(facts(44).findings.len(), 1);
-        let silent = facts(46);
-        assert_eq!(silent.findings, [""; 0]);
-        assert_eq!(silent.gaps, [("services", Unknown::Stale("Service").into())]);
-    }
-
-    #[test]
-    fn one_observer_of_three_is_not_believed() {
-        let [wrong, right] = [true, false].map(|wrong| hears(&[("a/dns-1", "new", wrong)]));
-        assert_eq!(ask(&[wrong, right.clone(), right]).findings, [""; 0]);
-    }
-
-    #[test]
-    fn a_resolver_that_does_not_know_the_cluster_is_found_on_its_node() {
-        let answers = |failures, mostly| {
-            let mut row = row(DnsPath::Resolver, 30, failures);
-            row.queries.mostly = mostly;
-            asks([row])
-        };
-        let fine = answers(0, None);
-        for reason in [Failure::Nxdomain, Failure::WrongAnswer, Failure::Nodata] {
-            let wrong = answers(30, Some(reason));
-            let one = ask(&[fine.clone(), wrong.clone(), fine.clone()]);
-            assert!(one.findings[0].starts_with("dns_answers.wrong Node b: 30 of 30"));
-            assert_eq!(one.samples[1], "netvitals_dns_wrong_answers{b,resolver} 1");
-            let most = ask(&[wrong.clone(), wrong, fine.clone()]);
-            assert_eq!(most.findings.len(), 1);
-            let service = "dns_answers.wrong Service kube-system/kube-dns: on 2 of 3 nodes";
-            assert!(most.findings[0].starts_with(service), "{:?}", most.findings);
-        }
-        assert_eq!(ask(&[answers(30, Some(Failure::Timeout))]).findings, [""; 0]);
-    }
-
-    #[test]
-    fn answers_by_an_old_plan_are_a_gap() {
-        let old = |age| Observation {
-            plan_age: Some(Duration::from_secs(age).into()),
-            ..hears(&[("a/dns-1", "gone", true)])
-        };
-        let beside = hears(&[("b/dns-2", "gone", false)]);
-        assert_eq!(ask(&[old(45), beside.clone()]).findings.len(), 1);
-        let answer = ask(&[old(46), beside]);
-        assert_eq!(answer.findings, [""; 0]);
-        assert_eq!(answer.gaps, [("plans", Unknown::Stale("plan").into())]);
-    }
-
-    #[test]
-    fn captured_silent_and_unasked_are_told_apart() {
-        let captured = Observation {
-            captured: Some(Captured { dns: true, tcp: false }),
-            ..hears(&[("a/dns-1", "new", true)])
-        };
-        assert_eq!(ask(&[captured]).result, Err(Unknown::Captured.into()));
-        assert_eq!(ask(&[]).result, Err(Unknown::Stale("agents").into()));
-        assert_eq!(ask(&[asks([])]).result, Err(Unknown::NoResolver.into()));
-        let without =
-            Observation { plan_age: Some(Group::Unreadable(Unreadable::NoPlan)), ..asks([]) };
-        assert_eq!(ask(std::slice::from_ref(&without)).result, Err(Unknown::NoPlan.into()));
-        let one = ask(&[without, hears(&[("a/dns-1", "old", false)])]);
-        assert_eq!(one.result, Ok(()));
-        let reasons = [("plans", Unknown::NoPlan), ("resolvers", Unknown::NoResolver)];
-        assert_eq!(one.gaps, reasons.map(|(part, why)| (part, why.into())));
-    }
-}
+mod tests;

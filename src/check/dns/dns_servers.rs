@@ -17,13 +17,13 @@ pub use self::codes::{
     PENDING, SINGLE,
 };
 use self::nodes::Nodes;
-use super::pods::{Pods, service};
-use super::queries::{ENOUGH, queries};
+use super::pods::{Pods, endpoints, service};
+use super::queries::{ENOUGH, answered};
 use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{EndpointSlice, Fact, Key, Name, Node, Pod, Service, Stuck, Unanswered, Window};
+use crate::model::{EndpointSlice, Fact, Key, Name, Node, Pod, Service, Stuck, Unanswered};
 
 /// Looks at the pods behind the DNS Service.
 pub static CHECK: Check = Check {
@@ -146,14 +146,6 @@ fn summary(servers: &[Server<'_>]) -> String {
     text
 }
 
-/// Counts what the Service leads to: what is ready, or ends and still serves.
-fn endpoints(cluster: &Cluster, service: &Key) -> Result<usize, Unanswered> {
-    let slices = cluster.read::<EndpointSlice>()?.namespace(&service.namespace)?;
-    let own = slices.filter(|(key, slice)| slice.service_key(key).as_ref() == Some(service));
-    let endpoints = own.flat_map(|(_, slice)| &slice.endpoints);
-    Ok(endpoints.filter(|it| it.gets_traffic()).count())
-}
-
 /// Says that nothing is there; an info where every query is answered nevertheless.
 fn unserved(
     cluster: &Cluster,
@@ -175,16 +167,6 @@ fn unserved(
         about(dns, key, code, format!("{what}: {next}"))
     };
     out.finding(finding.with("replicas", Some(2)));
-}
-
-/// Adds up what workloads feel, as far as agents can be believed.
-fn answered(cluster: &Cluster) -> Window {
-    let mut sum = Window::default();
-    // What agents leave out is no gap here: `dns_success` says so.
-    for said in queries(cluster, &mut Output::default()).unwrap_or_default() {
-        sum.add(&said.headline());
-    }
-    sum
 }
 
 /// Names each server that does not serve, but on nodes that come or go.

@@ -3,7 +3,7 @@
 use super::queries::NO_SERVICE;
 use crate::check::Finding;
 use crate::cluster::Cluster;
-use crate::model::{Key, Pod, Service, Unanswered};
+use crate::model::{EndpointSlice, Key, Pod, Service, Unanswered};
 
 /// Returns the DNS Service that this role was told of.
 ///
@@ -19,6 +19,18 @@ pub(super) fn service(cluster: &Cluster) -> Result<&Service, Unanswered> {
     // It may be the one that cannot be decoded.
     drop(services.namespace(&key.namespace)?);
     Err(NO_SERVICE.into())
+}
+
+/// Counts what a Service leads to: what is ready, or ends and still serves.
+///
+/// # Errors
+///
+/// As [`Cluster::read`] for EndpointSlices, and where one of its namespace cannot be decoded.
+pub(super) fn endpoints(cluster: &Cluster, service: &Key) -> Result<usize, Unanswered> {
+    let slices = cluster.read::<EndpointSlice>()?.namespace(&service.namespace)?;
+    let own = slices.filter(|(key, slice)| slice.service_key(key).as_ref() == Some(service));
+    let endpoints = own.flat_map(|(_, slice)| &slice.endpoints);
+    Ok(endpoints.filter(|it| it.gets_traffic()).count())
 }
 
 /// How to find them and what makes them anew, where the API has said so.

@@ -39,6 +39,16 @@ pub(super) fn queries<'a>(
     Ok(believed.map(|(node, (dns, plan_age))| Queries { node, dns, plan_age }).collect())
 }
 
+/// Adds up what workloads feel, as far as agents can be believed.
+pub(super) fn answered(cluster: &Cluster) -> Window {
+    let mut sum = Window::default();
+    // What agents leave out is no gap here: `dns_success` says so.
+    for said in queries(cluster, &mut Output::default()).unwrap_or_default() {
+        sum.add(&said.headline());
+    }
+    sum
+}
+
 impl Queries<'_> {
     /// Adds up the rows that are `wanted`.
     pub(super) fn sum(&self, wanted: impl Fn(&DnsRow) -> bool) -> Window {

@@ -11,6 +11,8 @@ use crate::model::{Key, Name, Protocol};
 pub struct Dns {
     /// The DNS Service, as the plan named it.
     pub service: Option<Key>,
+    /// The cluster's domain, as the search list of the agent's pod has it.
+    pub domain: Option<Name>,
     /// One row for each server, question and protocol.
     pub rows: Vec<DnsRow>,
     /// What replicas say of Services whose addresses are known; the plan names both.

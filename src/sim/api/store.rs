@@ -86,17 +86,20 @@ impl Store {
             object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let (named, version) = (text(&object, "/kind"), text(&object, "/apiVersion"));
+        let (namespace, name) =
+            (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         let is_meant = |served: &&Served| {
             // Two groups may have one name.
             let is_of = |group: &str| version.is_empty() || *group == *served.kind.group;
-            served.kind.name == named && is_of(version.rsplit_once('/').map_or("", |it| it.0))
+            let is_only = served.kind.only.is_none_or(|only| only == name || name.is_empty());
+            is_only
+                && served.kind.name == named
+                && is_of(version.rsplit_once('/').map_or("", |it| it.0))
         };
         let served = *self.served.iter().find(is_meant).ok_or_else(|| {
-            let known: Vec<_> = self.served.iter().map(|served| served.kind.name).collect();
+            let known: Vec<_> = self.served.iter().map(|served| served.kind.label).collect();
             invalid(format!("cannot serve kind {named:?}: use one of {}", known.join(", ")))
         })?;
-        let (namespace, name) =
-            (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         if name.is_empty() {
             return Err(invalid(format!("a {named} has no metadata.name: give it one")));
         }

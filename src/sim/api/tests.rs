@@ -108,13 +108,27 @@ async fn a_kind_may_be_forbidden_and_allowed_again() {
 }
 
 #[test]
+fn a_kind_of_one_name_has_the_objects_of_that_name() {
+    let api = api(&[]);
+    let named =
+        |name| json!({ "kind": "ConfigMap", "metadata": { "namespace": "a", "name": name } });
+    api.put(named("coredns")).unwrap();
+    api.put(named("coredns-custom")).unwrap();
+    assert!(api.put(named("other")).is_err());
+    let held = ["coredns", "coredns-custom", "dns-default"]
+        .map(|name| api.list(&format!("ConfigMap/{name}")).len());
+    assert_eq!(held, [1, 1, 0]);
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_with_a_remedy() {
     let api = api(&[]);
     let refused = |object| api.put(object).unwrap_err().to_string();
     assert_eq!(
         refused(json!({ "kind": "Cron" })),
-        "cannot serve kind \"Cron\": use one of EndpointSlice, Ingress, IngressClass, Namespace, \
-         NetworkPolicy, Node, Pod, Service"
+        "cannot serve kind \"Cron\": use one of ConfigMap/coredns, ConfigMap/dns-default, \
+         ConfigMap/rke2-coredns-rke2-coredns, ConfigMap/coredns-custom, ConfigMap/node-local-dns, \
+         EndpointSlice, Ingress, IngressClass, Namespace, NetworkPolicy, Node, Pod, Service"
     );
     assert_eq!(refused(json!({ "kind": "Pod" })), "a Pod has no metadata.name: give it one");
     let named = |kind| json!({ "kind": kind, "metadata": { "name": "a" } });

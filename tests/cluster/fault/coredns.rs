@@ -116,7 +116,7 @@ impl<'a> CoreDns<'a> {
     }
 
     /// The Corefile.
-    fn read_corefile(&self) -> String {
+    pub(crate) fn read_corefile(&self) -> String {
         let map = self.cluster.api().get(CONFIG).unwrap_or_else(|error| panic!("{error}"));
         map["data"]["Corefile"].as_str().expect("CoreDNS has a Corefile").to_owned()
     }
@@ -133,6 +133,16 @@ impl<'a> CoreDns<'a> {
         };
         roll_out(text);
         Fault::new(move || roll_out(&was))
+    }
+
+    /// Writes another Corefile, of which the pods that run hear only by their plugin `reload`.
+    pub(crate) fn written(&self, text: &str) -> Fault<'a> {
+        let (cluster, was) = (self.cluster, self.read_corefile());
+        let write = move |text: &str| {
+            cluster.api().patch(CONFIG, &json!({"data": {"Corefile": text}}));
+        };
+        write(text);
+        Fault::new(move || write(&was))
     }
 
     /// Lets it hide Services without endpoints, as its plugin `kubernetes` can.

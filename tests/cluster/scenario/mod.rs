@@ -9,6 +9,7 @@ mod backup;
 mod changes;
 mod dashboard;
 mod dns;
+mod dns_config;
 mod dns_resources;
 mod dns_servers;
 mod endpoints;
@@ -58,6 +59,7 @@ static FILES: &[&[Scenario]] = &[
     dns::ALL,
     dns_servers::ALL,
     dns_resources::ALL,
+    dns_config::ALL,
     alerting::ALL,
     policy::ALL,
     throttling::ALL,

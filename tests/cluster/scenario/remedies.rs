@@ -107,6 +107,7 @@ fn run_as_they_stand(stage: &Stage) {
     let [pod, ip] = [pod, ip].map(|value| value.as_str().expect("it is ready"));
     let names = [
         ("NAMESPACE", NAMESPACE),
+        ("NAME", NAME),
         ("NODE", "n1"),
         ("POD", NAME),
         ("SERVICE", NAME),

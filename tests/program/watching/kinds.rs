@@ -94,7 +94,7 @@ struct ConfigMap {}
 
 impl Fact for ConfigMap {
     const KIND: &'static Kind =
-        &Kind { only: Some("coredns"), ..Kind::new("ConfigMap", "configmaps") };
+        &Kind { only: Some("this-one"), ..Kind::new("ConfigMap", "configmaps") };
 }
 
 impl Plain for ConfigMap {}
@@ -320,5 +320,5 @@ async fn of_a_kind_with_one_name_only_that_object_is_asked_for() {
     trial.until(90).await;
     let all = trial.asked_for("/api/v1/configmaps");
     assert!(all >= 4, "{all}");
-    assert_eq!(trial.asked_for("fieldSelector=metadata.name%3Dcoredns"), all);
+    assert_eq!(trial.asked_for("fieldSelector=metadata.name%3Dthis-one"), all);
 }

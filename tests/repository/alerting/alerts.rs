@@ -141,7 +141,8 @@ const fn next(reason: Unknown) -> Option<Unknown> {
         Unknown::TooFewSamples => Unknown::TooMany("Pod"),
         Unknown::TooMany(kind) => Unknown::Undecided(kind),
         Unknown::Undecided(why) => Unknown::Undecoded(why),
-        Unknown::Undecoded(what) => Unknown::Unreadable(what),
+        Unknown::Undecoded(what) => Unknown::Unread(what),
+        Unknown::Unread(what) => Unknown::Unreadable(what),
         Unknown::Unreadable(_) => return None,
     })
 }

@@ -204,6 +204,26 @@ fn a_low_limit_is_not_told_beside_what_comes_of_it() {
 }
 
 #[test]
+fn what_coredns_is_told_stands_for_its_pods_and_not_for_what_users_feel() {
+    let text = "
+        CoreDNSMisconfigured critical cluster=east kind=ConfigMap namespace=kube-system name=coredns
+        CoreDNSMisconfigured warning cluster=east kind=ConfigMap namespace=kube-system name=coredns
+        DNSServersDown warning cluster=east namespace=kube-system pod=coredns-1
+        DNSServersDown critical cluster=east namespace=kube-system name=kube-dns
+        DNSReplicaFailing warning cluster=east namespace=kube-system pod=coredns-1 node=n1
+        DNSSuccessLow warning cluster=east node=n1
+        CoreDNSMisconfigured warning cluster=west kind=ConfigMap namespace=kube-system name=coredns
+        DNSServersDown warning cluster=west namespace=kube-system pod=coredns-1";
+    let left = "
+        CoreDNSMisconfigured critical cluster=east kind=ConfigMap namespace=kube-system name=coredns
+        DNSServersDown critical cluster=east namespace=kube-system name=kube-dns
+        DNSSuccessLow warning cluster=east node=n1
+        CoreDNSMisconfigured warning cluster=west kind=ConfigMap namespace=kube-system name=coredns
+        DNSServersDown warning cluster=west namespace=kube-system pod=coredns-1";
+    assert_eq!(told(text), alerts(left));
+}
+
+#[test]
 fn a_policy_on_netvitals_itself_is_one_alert() {
     let text = "
         AgentMissing warning kind=NetworkPolicy namespace=netvitals name=deny-all
