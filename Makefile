@@ -8,8 +8,9 @@ TARGET := $(shell uname -m)-unknown-linux-gnu
 BINARY := target/$(TARGET)/release/netvitals
 STATIC := RUSTFLAGS="-C target-feature=+crt-static"
 
-# How many clusters share the scenarios of `make e2e`. They wait more than they work, but each takes most of a
-# processor: three leave two processors no room, and things become late that nobody made late.
+# How many clusters with quick intervals share the scenarios of `make e2e`, beside the one that shows netvitals as it
+# ships. They wait more than they work, but each takes most of a processor: three leave two processors no room, and
+# things become late that nobody made late.
 LANES ?= $(if $(ONLY),1,2)
 
 .PHONY: help run lint test e2e chart cluster cluster-down tools image bench clean

@@ -1,6 +1,7 @@
 //! Several clusters side by side, which take the scenarios from one queue: the waits of one are the others' time.
 //!
-//! The order is that of [`ALL`], so what shall come first begins first, and no lane takes another after the last.
+//! The order is that of [`scenario::all`], so what shall come first begins first, and no lane takes another after the last.
+//! Where everything is shown, one cluster more shows what wants netvitals as it ships: that takes long and costs little.
 
 use std::env;
 use std::fmt::Write as _;
@@ -20,26 +21,68 @@ use crate::scenario::{self, Scenario};
 /// The folder in which lanes claim scenarios.
 const QUEUE: &str = "NETVITALS_LAB_QUEUE";
 
+/// Which scenarios a lane takes of the queue, where they are shared out.
+const PACE: &str = "NETVITALS_LAB_PACE";
+
 /// What a lane says last; the sum of all is said once.
 const RESULT: &str = "test result: ";
 
 /// Before the name of a scenario that failed and its reason, at the end of what a lane says.
 pub(crate) const FAILED: &str = "failed: ";
 
+/// What a lane does to its cluster, where some are for what takes long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pace {
+    /// It takes whatever is next.
+    Any,
+    /// It leaves netvitals as it ships: it takes what needs no more, and what has nothing to do with netvitals.
+    Shipped,
+    /// It takes what the lane of the other kind does not.
+    Quick,
+}
+
+impl Pace {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Shipped => "shipped",
+            Self::Quick => "quick",
+        }
+    }
+
+    /// What this process was told; whatever is next where it was told nothing.
+    fn here() -> Self {
+        let told = env::var(PACE).unwrap_or_default();
+        [Self::Shipped, Self::Quick].into_iter().find(|it| it.word() == told).unwrap_or(Self::Any)
+    }
+
+    const fn takes(self, scenario: &Scenario) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Shipped => !scenario.quickens(),
+            Self::Quick => scenario.quickens() || scenario.stands_alone(),
+        }
+    }
+}
+
 /// Which scenarios nobody has begun.
 pub(crate) struct Queue {
     folder: Option<PathBuf>,
+    pace: Pace,
 }
 
 impl Queue {
     /// The queue of this process: shared where it is a lane, else its own.
     pub(crate) fn here() -> Self {
-        Self { folder: env::var_os(QUEUE).map(PathBuf::from) }
+        Self { folder: env::var_os(QUEUE).map(PathBuf::from), pace: Pace::here() }
     }
 
     /// Whether this process is the one that shows a scenario.
     pub(crate) fn claims(&self, scenario: &Scenario) -> bool {
         let Some(folder) = &self.folder else { return true };
+        if !self.pace.takes(scenario) {
+            return false;
+        }
         match fs::File::create_new(folder.join(scenario.name)) {
             Ok(_) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
@@ -73,7 +116,7 @@ impl Shown {
 }
 
 /// Shows the scenarios with one of the words in their names on `count` clusters, and what is `besides`: those the last
-/// lane does alone, before it has a cluster.
+/// lane does alone, before it has a cluster. With anything besides there is one cluster more, for what takes long.
 pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str]]) -> ExitCode {
     let (started, lab) = (Instant::now(), Lab::of(std::process::id()));
     Lab::sweep();
@@ -81,7 +124,12 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
         eprintln!("e2e: no folder for the run: {error}");
         return ExitCode::FAILURE;
     }
-    let raised = Raised::for_clusters(count).unwrap_or_else(|error| {
+    let quick = if besides.is_empty() { Pace::Any } else { Pace::Quick };
+    let mut paces = vec![quick; count];
+    if !besides.is_empty() {
+        paces.insert(0, Pace::Shipped);
+    }
+    let raised = Raised::for_clusters(paces.len()).unwrap_or_else(|error| {
         eprintln!("e2e: {error}; a kubelet may find no inotify instance");
         None
     });
@@ -90,18 +138,20 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
         let _ = raised.put_back();
     }
     let wanted = chosen + besides.len();
-    println!("\nrunning {wanted} scenarios on {count} clusters");
+    println!("\nrunning {wanted} scenarios on {} clusters", paces.len());
     let shown = Mutex::new(Shown::default());
     let good = thread::scope(|scope| {
-        let lanes: Vec<_> = (1..=count)
-            .map(|lane| {
+        let lanes: Vec<_> = paces
+            .iter()
+            .zip(1..)
+            .map(|(&pace, lane)| {
                 let (lab, shown) = (&lab, &shown);
-                let besides = if lane == count { besides } else { &[] };
+                let besides = if lane == paces.len() { besides } else { &[] };
                 scope.spawn(move || {
                     for part in besides {
                         alone(lane, part, shown);
                     }
-                    follow(lane, start(lab, words), shown)
+                    follow(lane, start(lab, pace, words), shown)
                 })
             })
             .collect();
@@ -131,8 +181,8 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn start(lab: &Lab, words: &[&str]) -> io::Result<Child> {
-    child(words).env(QUEUE, lab.folder()).spawn()
+fn start(lab: &Lab, pace: Pace, words: &[&str]) -> io::Result<Child> {
+    child(words).env(QUEUE, lab.folder()).env(PACE, pace.word()).spawn()
 }
 
 /// This program as a child that ends with this process, and whose words are read here.

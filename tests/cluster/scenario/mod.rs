@@ -109,6 +109,16 @@ pub(crate) fn all() -> impl Iterator<Item = Scenario> {
 }
 
 impl Scenario {
+    /// Whether netvitals goes faster afterwards than it ships.
+    pub(crate) const fn quickens(&self) -> bool {
+        matches!(self.on, On::Quick | On::Last)
+    }
+
+    /// Whether netvitals has no part in it.
+    pub(crate) const fn stands_alone(&self) -> bool {
+        matches!(self.on, On::Any)
+    }
+
     /// Prepares the stage, shows it, and looks whether all of the stage still stands.
     pub(crate) fn show(&self, stage: &Stage) {
         match self.on {
