@@ -68,13 +68,15 @@ pub static LOW: Code = Code::problem("dns_success.low", &[Service::KIND])
         Remedy::inspect("kubectl -n {namespace} describe service {name}"),
         Remedy::inspect("kubectl -n {namespace} logs -l {selector} --prefix --tail=50"),
         RESTART,
-        // BusyBox asks for what has a dot as it stands: the cluster's domain is its pod's to know.
-        Remedy::verify(
-            "kubectl run dns-test --rm -it --restart=Never --image=busybox -- sh -c \
-             'nslookup kubernetes.default.$(sed -n \"s/^search [^ ]* \\([^ ]*\\).*/\\1/p\" \
-             /etc/resolv.conf)'",
-        ),
+        RESOLVES,
     ]);
+
+/// Whether a pod's query is answered. BusyBox asks for what has a dot as it stands: the cluster's domain is its pod's to
+/// know.
+pub(super) const RESOLVES: Remedy = Remedy::verify(
+    "kubectl run dns-test --rm -it --restart=Never --image=busybox -- sh -c \
+     'nslookup kubernetes.default.$(sed -n \"s/^search [^ ]* \\([^ ]*\\).*/\\1/p\" /etc/resolv.conf)'",
+);
 
 /// One node's queries fail while those of the others do not.
 pub static NODE_LOW: Code = Code::problem("dns_success.node_low", &[Node::KIND])

@@ -1,5 +1,6 @@
 //! What can be wrong with a Corefile, and what to do about it.
 
+use crate::check::dns::dns_success::RESOLVES;
 use crate::check::{Code, Remedy};
 use crate::model::CONFIG_MAPS;
 
@@ -22,7 +23,7 @@ pub static CLUSTER_ZONE: Code = Code::problem("coredns_config.cluster_zone", &CO
         "No server block of the Corefile answers for the names that pods ask for with the plugin \
          kubernetes: Services have no names.",
     )
-    .remedies(&[SHOW, CUSTOM, SEARCH, LOG, EDIT, ASK]);
+    .remedies(&[SHOW, CUSTOM, SEARCH, LOG, EDIT, RESOLVES]);
 
 /// As before, and all queries are answered.
 pub static UNCLAIMED: Code = Code::warning("coredns_config.unclaimed", &CONFIG_MAPS)
@@ -32,7 +33,7 @@ pub static UNCLAIMED: Code = Code::warning("coredns_config.unclaimed", &CONFIG_M
          another server does, or CoreDNS has not taken the Corefile up yet.",
     )
     .independent()
-    .remedies(&[SHOW, CUSTOM, SEARCH, LOG, EDIT, ASK]);
+    .remedies(&[SHOW, CUSTOM, SEARCH, LOG, EDIT, RESOLVES]);
 
 /// What is forwarded comes back.
 pub static LOOP: Code = Code::problem("coredns_config.loop", &CONFIG_MAPS)
@@ -151,7 +152,3 @@ const SERVERS: Remedy = Remedy::verify("kubectl -n {dns_namespace} get pods -l {
 
 const SEE: Remedy =
     Remedy::verify("kubectl -n {dns_namespace} logs -l {selector} --prefix --tail=20 --since=10m");
-
-const ASK: Remedy = Remedy::verify(
-    "kubectl run dns-test --rm -it --restart=Never --image=busybox -- nslookup kubernetes.default",
-);
