@@ -15,6 +15,15 @@ const DNS: &[(&str, &str)] = &[
     ),
 ];
 
+/// What each code of Services means that is above a note.
+const SERVICES: &[(&str, &str)] = &[
+    ("blocked", "Policies let nobody in to its pods on any of its ports, so that it answers nobody."),
+    (
+        "partly_blocked",
+        "Policies let nobody in to some of its pods, so that a part of what it is asked times out.",
+    ),
+];
+
 pub(super) fn group() -> Group {
     let of_dns = found(r#"check="policy_dns_egress", severity="warning""#);
     let dns = Alert {
@@ -32,5 +41,21 @@ pub(super) fn group() -> Group {
         panel: 101,
         ..warning("DNSBlockedByPolicy")
     };
-    Group { name: "policy", component: "policy", alerts: vec![dns] }
+    let of_services = found(r#"check="policy_service_ingress", severity="warning""#);
+    let services = Alert {
+        why: "By Service and not by code, because one may become another while the alert waits.",
+        expr: once(&["namespace", "name"], &of_services) + " == 1",
+        pending: "5m",
+        keep: "5m",
+        summary: "Policies let nobody in to a Service's pods.",
+        says: [
+            "Service {{ $labels.namespace }}/{{ $labels.name }}:",
+            &words::codes_in_namespace("policy_service_ingress", SERVICES),
+        ]
+        .concat(),
+        next: "kubectl -n {{ $labels.namespace }} describe networkpolicies",
+        panel: 102,
+        ..warning("ServiceBlockedByPolicy")
+    };
+    Group { name: "policy", component: "policy", alerts: vec![dns, services] }
 }

@@ -23,7 +23,7 @@ use std::rc::Rc;
 use self::class::Class;
 use self::index::Index;
 use self::namespace::InNamespace;
-use self::rule::{Other, Sight};
+use self::rule::{Door, Other, Sight};
 use self::verdict::Says;
 use crate::cluster::Table;
 use crate::model::{
@@ -131,9 +131,11 @@ impl<'a> Policies<'a> {
             direction,
             own: &key.namespace,
             other: seen,
-            ports: gets.map(|pod| &pod.ports),
-            protocol: traffic.protocol,
-            port: traffic.port,
+            door: Door {
+                ports: gets.map(|pod| &pod.ports),
+                protocol: traffic.protocol,
+                port: traffic.port,
+            },
         };
         match class.isolation(direction).verdict(|rules| sight.through(rules)) {
             Verdict::Deny(_) if on_host.is_some() => {
@@ -141,6 +143,26 @@ impl<'a> Policies<'a> {
             }
             verdict => verdict,
         }
+    }
+
+    /// Says whether the policies of a pod let anything in on one of its ports, whoever sends it. What the pod sends to
+    /// itself, and what its node sends, comes in by whatever policy.
+    pub fn admits(&self, key: &Key, pod: &Pod, protocol: Protocol, port: u16) -> Verdict<'a> {
+        let exempt = match pod {
+            pod if pod.ended => Some(Exempt::Ended),
+            pod if pod.host_network => Some(Exempt::HostNetwork),
+            _ => (protocol == Protocol::Other).then_some(Exempt::Protocol),
+        };
+        if let Some(exempt) = exempt {
+            return Verdict::NotApplicable(exempt);
+        }
+        let class = self.class(&key.namespace, &pod.labels);
+        if let Some(kind) = class.other_api {
+            let doubt = Doubt { reason: Reason::OtherApi(kind), policy: None };
+            return Verdict::Indeterminate(doubt);
+        }
+        let door = Door { ports: Some(&pod.ports), protocol, port };
+        class.isolation(Direction::Ingress).verdict(|rules| door.is_open_by(rules))
     }
 
     /// Returns the policies that select a pod and speak of a direction: what none of them lets

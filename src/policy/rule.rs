@@ -15,6 +15,11 @@ pub(super) struct Sight<'a> {
     /// The namespace of the policy.
     pub(super) own: &'a Name,
     pub(super) other: Other<'a>,
+    pub(super) door: Door<'a>,
+}
+
+/// Where traffic arrives.
+pub(super) struct Door<'a> {
     /// The named ports of the pod that gets it; absent where that is no pod.
     pub(super) ports: Option<&'a Ports>,
     pub(super) protocol: Protocol,
@@ -42,7 +47,7 @@ impl Sight<'_> {
         };
         let ports = |names: bool| {
             let ports = rule.ports.iter().filter(move |range| is_name(range) == names);
-            Says::any(ports.map(|range| self.is_port(range)))
+            Says::any(ports.map(|range| self.door.is_in(range)))
         };
         let selected = if rule.peers.is_empty() { Says::Yes } else { peers(false) };
         let numbered = if rule.ports.is_empty() { Says::Yes } else { ports(false) };
@@ -83,8 +88,25 @@ impl Sight<'_> {
             (Peer::Other, _) => Says::Perhaps(Reason::NotUnderstood),
         }
     }
+}
 
-    fn is_port(&self, range: &PortRange) -> Says {
+impl Door<'_> {
+    /// Whether one of `rules` lets somebody in here.
+    pub(super) fn is_open_by(&self, rules: &[Rule]) -> Says {
+        let by_one = |rule: &Rule| {
+            let peers = rule.peers.iter().map(|peer| match peer {
+                Peer::Pods { .. } | Peer::Block { .. } => Says::Yes,
+                Peer::Other => Says::Perhaps(Reason::NotUnderstood),
+            });
+            let somebody = if rule.peers.is_empty() { Says::Yes } else { Says::any(peers) };
+            let ports = rule.ports.iter().map(|range| self.is_in(range));
+            let here = if rule.ports.is_empty() { Says::Yes } else { Says::any(ports) };
+            somebody.min(here)
+        };
+        Says::any(rules.iter().map(by_one))
+    }
+
+    fn is_in(&self, range: &PortRange) -> Says {
         if range.protocol == Protocol::Other {
             return Says::Perhaps(Reason::NotUnderstood);
         }

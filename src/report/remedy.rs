@@ -28,6 +28,8 @@ pub const HOLES: &[&str] = &[
     "proxy_owner",
     // A whole one, as JSON.
     "policy",
+    // The name of one that is there.
+    "isolating",
 ];
 
 /// Returns the remedies of `finding` as commands that can be pasted into a shell.

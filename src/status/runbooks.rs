@@ -37,6 +37,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsNodeUnreachable",
     "NetvitalsPodUnreachable",
     "NetvitalsSeriesDropped",
+    "NetvitalsServiceBlockedByPolicy",
     "NetvitalsServiceUnreachable",
     "NetvitalsSourceStale",
     "NetvitalsTaskPanicked",

@@ -1,3 +1,7 @@
 //! Policies: what they keep apart that belongs together.
 
+mod engines;
+mod gaps;
+mod object;
 pub mod policy_dns_egress;
+pub mod policy_service_ingress;

@@ -13,7 +13,6 @@
 //! nothing reads: they may let through what is told here, and keep away what is not.
 
 mod codes;
-mod engines;
 mod judging;
 mod opening;
 mod servers;
@@ -21,10 +20,10 @@ mod servers;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::codes::{BLOCKED, CLOSED, PARTLY_BLOCKED, TCP_BLOCKED};
-use self::engines::Engines;
 use self::judging::{Judged, Lets, View};
 use self::opening::opening;
 use self::servers::Servers;
+use super::engines::Engines;
 use crate::check::words::{count, some};
 use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::{Cluster, Table};

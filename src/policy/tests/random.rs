@@ -254,6 +254,35 @@ fn every_answer_is_that_of_the_semantics_as_they_are_told() {
 }
 
 #[test]
+fn where_somebody_is_let_in_the_port_is_not_shut_to_all() {
+    let (mut open, mut shut) = (0, 0);
+    tried(1000, |_, world, questions| {
+        let facts = facts(&world);
+        let policies = policies(&facts, &world);
+        for question in questions.iter().filter(|it| it.direction == Direction::Ingress) {
+            let OnePod { key, pod, .. } = &world.pods[question.own];
+            let is_own = match question.other {
+                Place::Pod(at) => {
+                    let other = &world.pods[at].pod;
+                    at == question.own || (other.host_network && other.node == pod.node)
+                }
+                Place::Address(_) => false,
+            };
+            let verdict = policies.admits(key, pod, question.protocol, question.port);
+            if let Verdict::Deny(_) = verdict {
+                shut += 1;
+            }
+            if !is_own && ask(&policies, &world, question) == Verdict::Allow {
+                let is_shut = matches!(verdict, Verdict::Deny(_) | Verdict::NotApplicable(_));
+                assert!(!is_shut, "{verdict:?} to {question:?} in {world:#?}");
+                open += 1;
+            }
+        }
+    });
+    assert!(open > 300 && shut > 300, "something is hardly tried: {open} open, {shut} shut");
+}
+
+#[test]
 fn a_rule_more_takes_nothing_away() {
     let mut kept = 0;
     tried(1000, |maker, world, questions| {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::faults::{Sleeper, connects};
 use super::{Scenario, quick};
 use crate::api;
+use crate::cluster::Cluster;
 use crate::fault::Fault;
 use crate::helm::with_host_agents;
 use crate::netvitals::{Part, Pod, findings, roots};
@@ -17,7 +18,7 @@ use crate::wait::{holds, secs, until};
 pub(super) const ALL: &[Scenario] = &[
     quick("policy_that_restricts_netvitals_is_named_alone", foreign_deny),
     quick("policies_shipped_let_through_what_is_needed", shipped),
-    quick("policy_that_cuts_dns_off_is_found_and_its_remedy_opens_it", dns_cut_off),
+    quick("policies_that_cut_dns_and_a_service_off_are_mended_by_their_remedies", cut_off),
 ];
 
 const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/netvitals/networkpolicies";
@@ -123,17 +124,27 @@ fn shipped(stage: &Stage) {
     engine.heal();
 }
 
-/// A namespace is closed, then opened for its own pods alone: names fail there, and netvitals tells the policy that mends it.
-fn dns_cut_off(stage: &Stage) {
+/// A namespace is closed, then opened for its own pods alone: names fail there and its Service answers nobody, and
+/// netvitals tells the policies that mend it.
+fn cut_off(stage: &Stage) {
     let cluster = &stage.cluster;
     let (code, to_own) = ("policy_dns_egress.blocked", "NetworkPolicy walled/to-own");
     let walled = source("tests/cluster/files/walled.yaml");
     let engine = cluster.enforce_policies();
     cluster.apply(&walled);
-    cluster.pod_ready("walled", "shop");
-    let pod = cluster.api().get("/api/v1/namespaces/walled/pods/shop");
-    let pod = pod.unwrap_or_else(|error| panic!("{error}"));
-    let uid = pod["metadata"]["uid"].as_str().expect("each object has one");
+    let (shut, service) = ("policy_service_ingress.blocked", "Service walled/shop");
+    let pod = |name: &str| {
+        cluster.pod_ready("walled", name);
+        let pod = cluster.api().get(&format!("/api/v1/namespaces/walled/pods/{name}"));
+        pod.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let (shop, client) = (pod("shop"), pod("client"));
+    let uid = shop["metadata"]["uid"].as_str().expect("each object has one");
+    let client = client["metadata"]["uid"].as_str().expect("each object has one");
+    let ip = shop["status"]["podIP"].as_str().expect("it is ready");
+    // From another node: a node reaches its own pods by whatever policy.
+    let reaches = || connects(cluster.node("n2"), client, ip, "8080");
+    until("the pod is reached", secs(60), || holds(reaches(), || "it is not".into()));
     let asks = |over: &str| {
         let server = format!("@{DNS_IP}");
         let name = "kubernetes.default.svc.cluster.local";
@@ -149,6 +160,8 @@ fn dns_cut_off(stage: &Stage) {
     cluster.api().create(&policies, &json!({"metadata": {"name": "default-deny"}, "spec": deny}));
     until("the policy is in force", secs(120), fails);
     stage.finds("policy_dns_egress.closed", "NetworkPolicy walled/default-deny", secs(180));
+    stage.finds(shut, service, secs(180));
+    until("nobody reaches the pod", secs(60), || holds(!reaches(), || "it is reached".into()));
     let own = json!({"podSelector": {}, "egress": [{"to": [{"podSelector": {}}]}],
         "policyTypes": ["Egress"]});
     cluster.api().create(&policies, &json!({"metadata": {"name": "to-own"}, "spec": own}));
@@ -156,40 +169,53 @@ fn dns_cut_off(stage: &Stage) {
     until("it is in force", secs(120), fails);
     // The first packet of each question waits for the engine.
     stage.nothing_but(|found| {
-        (found.code == code && found.object == to_own) || found.code == "dns_success.slow"
+        (found.code == code && found.object == to_own)
+            || (found.code == shut && found.object == service)
+            || found.code == "dns_success.slow"
     });
-    let alert = "NetvitalsDNSBlockedByPolicy";
-    stage.monitor().fires(alert, secs(150), |alert| alert["labels"]["name"] == "to-own");
+    let alerts =
+        [("NetvitalsDNSBlockedByPolicy", "to-own"), ("NetvitalsServiceBlockedByPolicy", "shop")];
+    for (alert, name) in alerts {
+        stage.monitor().fires(alert, secs(150), |alert| alert["labels"]["name"] == name);
+    }
 
+    paste_policy_of(cluster, code);
+    until("the pod's queries are answered again", secs(120), is_answered);
+    paste_policy_of(cluster, shut);
+    until("the pod is reached again", secs(120), || holds(reaches(), || "it is not".into()));
+    stage.every_page("no policy keeps anything from anybody", secs(180), |page| {
+        let mut open = findings(page, true);
+        open.retain(|found| found.code.starts_with("policy_"));
+        holds(open.is_empty(), || listed(&open))
+    });
+    stage.healthy(secs(180));
+    for (alert, _) in alerts {
+        stage.monitor().resolves(alert, secs(180));
+    }
+    cluster.delete(&walled);
+    engine.heal();
+}
+
+/// Pastes the command by which the report tells to make a policy, where it has a finding of that code.
+fn paste_policy_of(cluster: &Cluster, code: &str) {
     let command = until("the report has the policy that is to be made", secs(120), || {
         let replicas = cluster.netvitals(Part::Cluster);
-        making(&replicas.first().ok_or("no replica")?.get("/v1/report")?)
+        making(&replicas.first().ok_or("no replica")?.get("/v1/report")?, code)
     });
     let home = format!("HOME={}", cluster.lab.folder().display());
     let config = format!("KUBECONFIG={}", cluster.kubeconfig());
     let path = format!("PATH={}", cluster.tools.search_path());
     let said = try_run(&["env", &home, &config, &path, "bash", "-c", &command]);
     println!("    {}", said.unwrap_or_else(|error| panic!("{command}: {error}")).trim());
-    until("the pod's queries are answered again", secs(120), is_answered);
-    stage.every_page("no policy keeps pods from DNS", secs(180), |page| {
-        let mut open = findings(page, true);
-        open.retain(|found| found.code.starts_with("policy_dns_egress."));
-        holds(open.is_empty(), || listed(&open))
-    });
-    stage.healthy(secs(180));
-    stage.monitor().resolves(alert, secs(180));
-    cluster.delete(&walled);
-    engine.heal();
 }
 
 /// The command by which a report tells to make a policy.
-fn making(report: &str) -> Result<String, String> {
+fn making(report: &str, code: &str) -> Result<String, String> {
     let report: Value = serde_json::from_str(report).map_err(|error| error.to_string())?;
     let checks =
         api::items(&report["layers"]).iter().flat_map(|layer| api::items(&layer["checks"]));
     let mut found = checks.flat_map(|check| api::items(&check["findings"]));
-    let found =
-        found.find(|it| it["code"] == "policy_dns_egress.blocked").ok_or("it is not found")?;
+    let found = found.find(|it| it["code"] == code).ok_or("it is not found")?;
     let mut commands =
         api::items(&found["remedies"]).iter().filter_map(|it| it["command"].as_str());
     let making = commands.find(|command| command.contains(" create "));

@@ -232,10 +232,13 @@ fn a_policy_on_netvitals_itself_is_one_alert() {
         ServiceUnreachable critical kind=Service namespace=default name=kubernetes
         DNSReplicaFailing warning namespace=kube-system pod=coredns-1 node=n1
         DNSBlockedByPolicy warning namespace=netvitals name=deny-all
-        DNSBlockedByPolicy warning namespace=shop name=deny-all";
+        DNSBlockedByPolicy warning namespace=shop name=deny-all
+        ServiceBlockedByPolicy warning namespace=netvitals name=netvitals-agent
+        ServiceBlockedByPolicy warning namespace=shop name=cart";
     let left = "
         AgentMissing warning kind=NetworkPolicy namespace=netvitals name=deny-all
-        DNSBlockedByPolicy warning namespace=shop name=deny-all";
+        DNSBlockedByPolicy warning namespace=shop name=deny-all
+        ServiceBlockedByPolicy warning namespace=shop name=cart";
     assert_eq!(told(text), alerts(left));
 }
 

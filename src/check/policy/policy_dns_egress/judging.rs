@@ -1,11 +1,12 @@
 //! What policies let pods ask.
 
 use super::codes::{BLOCKED, CLOSED, PARTLY_BLOCKED, TCP_BLOCKED};
-use super::engines::Engines;
 use super::servers::{DNS, Server, Servers};
 use crate::check::Code;
+use crate::check::policy::engines::Engines;
+use crate::check::policy::gaps::{Gap, NOT_UNDERSTOOD, OTHER_API, UNDECODED};
 use crate::cluster::Table;
-use crate::model::{Addresses, Fact, Key, Name, NetworkPolicy, Pod, Protocol, Unknown};
+use crate::model::{Addresses, Key, Name, NetworkPolicy, Pod, Protocol, Unknown};
 use crate::policy::{Direction, End, Policies, Reason, Traffic, Verdict};
 
 /// What pods are let.
@@ -24,9 +25,6 @@ pub(super) enum Lets {
     /// It depends on what is not known.
     Unknown,
 }
-
-/// Which part of the answer is missing, and why.
-pub(super) type Gap = (&'static str, Unknown);
 
 /// How pods may ask over one protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -207,9 +205,6 @@ impl<'a> Asking<'_, 'a> {
 /// Names what is missing for an answer.
 fn gap(reason: Reason) -> Gap {
     let (part, why) = match reason {
-        Reason::Undecoded => {
-            return ("networkpolicies", Unknown::Undecoded(NetworkPolicy::KIND.label));
-        }
         Reason::NoAddress => ("dns_pods", "a rule has a range, and a DNS pod has no address yet"),
         Reason::HostNetwork => (
             "dns_pods",
@@ -221,11 +216,9 @@ fn gap(reason: Reason) -> Gap {
             "a rule names a port, and the DNS pods declare none of that name; give its number",
         ),
         Reason::Namespace => ("namespaces", "the labels of a namespace are not known"),
-        Reason::NotUnderstood => (
-            "networkpolicies",
-            "a policy has what no API server lets in today; look at its selectors, peers and ports",
-        ),
-        Reason::OtherApi(_) => ("networkpolicies", "a policy of another API selects the pods"),
+        Reason::Undecoded => return UNDECODED,
+        Reason::NotUnderstood => return NOT_UNDERSTOOD,
+        Reason::OtherApi(_) => return OTHER_API,
     };
     (part, Unknown::Undecided(why))
 }

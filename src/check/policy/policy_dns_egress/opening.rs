@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::servers::{DNS, Servers};
-use crate::model::{Expression, Key, Labels, Operator, Protocol, Selector};
-
-/// The longest name that an object may have.
-const LONGEST: usize = 253;
+use crate::check::policy::object::{allowing, labels};
+use crate::model::{Expression, Key, Operator, Protocol, Selector};
+use crate::policy::Direction;
 
 /// Returns, as JSON, a policy that lets the pods which another one selects ask DNS; it closes none,
 /// because they are isolated already.
@@ -21,10 +20,6 @@ pub(super) fn opening(
     dns: &Key,
     servers: &Servers<'_>,
 ) -> Option<String> {
-    let name = format!("{}-dns", beside.name);
-    if name.len() > LONGEST {
-        return None;
-    }
     let mut to = vec![json!({
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": &*dns.namespace}},
         "podSelector": {"matchLabels": labels(&servers.service.selector)},
@@ -48,21 +43,8 @@ pub(super) fn opening(
         ["UDP", "TCP"].map(|protocol| json!({"protocol": protocol, "port": number}))
     });
     let ports: Vec<Value> = ports.collect();
-    let policy = json!({
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "podSelector": selected(selector)?,
-            "policyTypes": ["Egress"],
-            "egress": [{"to": to, "ports": ports}],
-        },
-    });
-    Some(policy.to_string())
-}
-
-fn labels(all: &Labels) -> Value {
-    all.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
+    let rule = json!({"to": to, "ports": ports});
+    allowing(&format!("{}-dns", beside.name), &selected(selector)?, Direction::Egress, &rule)
 }
 
 fn selected(selector: &Selector) -> Option<Value> {
