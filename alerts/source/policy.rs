@@ -17,10 +17,25 @@ const DNS: &[(&str, &str)] = &[
 
 /// What each code of Services means that is above a note.
 const SERVICES: &[(&str, &str)] = &[
-    ("blocked", "Policies let nobody in to its pods on any of its ports, so that it answers nobody."),
+    (
+        "blocked",
+        "Policies let nobody in to its pods on any of its ports, so that it answers nobody.",
+    ),
     (
         "partly_blocked",
         "Policies let nobody in to some of its pods, so that a part of what it is asked times out.",
+    ),
+];
+
+/// What each code of selectors means that is above a note.
+const SELECTORS: &[(&str, &str)] = &[
+    (
+        "namespace_label",
+        "A rule asks for a namespace by a label that it does not have, so that it lets nothing through.",
+    ),
+    (
+        "port_name",
+        "A rule names a port that none of its pods declares, so that it lets nothing in there.",
     ),
 ];
 
@@ -57,5 +72,21 @@ pub(super) fn group() -> Group {
         panel: 102,
         ..warning("ServiceBlockedByPolicy")
     };
-    Group { name: "policy", component: "policy", alerts: vec![dns, services] }
+    let of_selectors = found(r#"check="policy_selectors", severity="warning""#);
+    let selectors = Alert {
+        why: "By policy and not by code, because one policy may have both.",
+        expr: once(&["namespace", "name"], &of_selectors) + " == 1",
+        pending: "15m",
+        keep: "5m",
+        summary: "A policy's rule matches nothing, though what it means is there.",
+        says: [
+            "NetworkPolicy {{ $labels.namespace }}/{{ $labels.name }}:",
+            &words::codes_in_namespace("policy_selectors", SELECTORS),
+        ]
+        .concat(),
+        next: "kubectl -n {{ $labels.namespace }} describe networkpolicy {{ $labels.name }}",
+        panel: 103,
+        ..warning("PolicyIneffective")
+    };
+    Group { name: "policy", component: "policy", alerts: vec![dns, services, selectors] }
 }

@@ -22,7 +22,6 @@ use std::rc::Rc;
 
 use self::class::Class;
 use self::index::Index;
-use self::namespace::InNamespace;
 use self::rule::{Door, Other, Sight};
 use self::verdict::Says;
 use crate::cluster::Table;
@@ -30,6 +29,7 @@ use crate::model::{
     Key, Kind, Labels, Name, NameMap, Namespace, NetworkPolicy, Pod, Protocol, Selector,
 };
 
+pub use self::namespace::InNamespace;
 pub use self::traffic::{Direction, End, Traffic};
 pub use self::verdict::{Doubt, Exempt, Reason, Verdict};
 

@@ -10,7 +10,7 @@ const NAME: &str = "kubernetes.io/metadata.name";
 
 /// A namespace and its labels.
 #[derive(Clone, Debug)]
-pub(super) struct InNamespace {
+pub struct InNamespace {
     name: Name,
     labels: Labels,
     /// Whether the other labels than its name are known.
@@ -19,7 +19,7 @@ pub(super) struct InNamespace {
 
 impl InNamespace {
     /// Takes a namespace by its name; `known` are its labels, where they are.
-    pub(super) fn new(name: &Name, known: Option<&Labels>) -> Self {
+    pub fn new(name: &Name, known: Option<&Labels>) -> Self {
         let labels = known.filter(|labels| labels.get(NAME).is_some()).cloned();
         let labels = labels.unwrap_or_else(|| {
             let all = known.into_iter().flat_map(Labels::iter);
@@ -33,6 +33,11 @@ impl InNamespace {
 
     pub(super) fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Whether `selector` matches it, or may as far as can be seen.
+    pub fn may_be(&self, selector: &Selector) -> bool {
+        self.says(selector) != Says::No
     }
 
     /// Whether `selector` matches it.

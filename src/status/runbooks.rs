@@ -36,6 +36,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsNodeNetworkNotReady",
     "NetvitalsNodeUnreachable",
     "NetvitalsPodUnreachable",
+    "NetvitalsPolicyIneffective",
     "NetvitalsSeriesDropped",
     "NetvitalsServiceBlockedByPolicy",
     "NetvitalsServiceUnreachable",

@@ -13,7 +13,7 @@ pub(super) fn row(rules: &Rules) -> Row {
              nothing at all, which may be meant; of an unknown one it depends on what cannot be \
              seen.",
         )
-        .size(12, 6)
+        .size(8, 6)
         .query(&once(&["verdict"], &series("netvitals_policy_dns_egress_pods", "")), "{{verdict}}")
         .unit("short")
         .empty("there is no verdict")
@@ -24,7 +24,7 @@ pub(super) fn row(rules: &Rules) -> Row {
             "Services to whose pods NetworkPolicies let nobody in: to all of them, to some, or on some \
              of the ports, which may be meant.",
         )
-        .size(12, 6)
+        .size(8, 6)
         .query(
             &once(&["verdict"], &series("netvitals_services_blocked_by_policy", "")),
             "{{verdict}}",
@@ -32,6 +32,17 @@ pub(super) fn row(rules: &Rules) -> Row {
         .unit("short")
         .empty("there is no verdict")
         .alerts(rules, &["NetvitalsServiceBlockedByPolicy"]),
+        Panel::lines(
+            103,
+            "NetworkPolicies",
+            "By the worst that is so of their selectors. That a policy selects no pod, or a rule has \
+             no peer, is mostly meant for what is yet to come.",
+        )
+        .size(8, 6)
+        .query(&once(&["state"], &series("netvitals_network_policies", "")), "{{state}}")
+        .unit("short")
+        .empty("there is no count")
+        .alerts(rules, &["NetvitalsPolicyIneffective"]),
     ];
     Row { title: Some((100, "Policies")), panels }
 }

@@ -4,4 +4,5 @@ mod engines;
 mod gaps;
 mod object;
 pub mod policy_dns_egress;
+pub mod policy_selectors;
 pub mod policy_service_ingress;
