@@ -1,4 +1,4 @@
-//! Ways in from outside: load balancers of Services, and Ingresses.
+//! Ways in from outside: load balancers of Services, Ingresses, and certificates.
 
 use super::promql::{found, once};
 use super::{Alert, Group, warning, words};
@@ -22,9 +22,24 @@ const INGRESSES: &[(&str, &str)] = &[
     ("port_missing", "It leads to a port that its Service does not have."),
 ];
 
+/// What each code of a Certificate, and of what is made to get one, means.
+const CERTIFICATES: &[(&str, &str)] = &[
+    ("challenge_stuck", "The challenge is open for more than an hour."),
+    ("expired", "The certificate has expired."),
+    ("expiring", "The certificate expires soon, and nothing shows that it is renewed."),
+    ("issuer_missing", "The issuer of the Certificate is not there."),
+    ("issuer_not_ready", "The issuer is not ready, and Certificates or requests name it."),
+    ("no_approver", "The request is neither approved nor denied."),
+    ("not_ready", "The Certificate is not ready, or its last change was not looked at."),
+    ("not_renewed", "The certificate should have been renewed and was not."),
+    ("request_stuck", "The request is approved, and its issuer does not answer it."),
+    ("stuck_deleting", "The challenge is deleted and does not go."),
+];
+
 pub(super) fn group() -> Group {
     let mut alerts = Vec::from(load_balancers());
     alerts.extend(ingresses());
+    alerts.extend(certificates());
     Group { name: "external", component: "external", alerts }
 }
 
@@ -98,6 +113,41 @@ fn ingresses() -> [Alert; 3] {
             next,
             panel: 91,
             ..warning("IngressConflict")
+        },
+    ]
+}
+
+fn certificates() -> [Alert; 2] {
+    let codes = || words::codes_in_namespace("certificates", CERTIFICATES);
+    [
+        Alert {
+            why: "By Certificate and not by code, because one becomes another while nothing is done.",
+            expr: of(r#"check="certificates", severity="warning", kind="Certificate""#),
+            pending: "15m",
+            keep: "5m",
+            summary: "A certificate is not there, not renewed in time, or expired.",
+            says: ["Certificate {{ $labels.namespace }}/{{ $labels.name }}:", &codes()].concat(),
+            next: "kubectl -n {{ $labels.namespace }} describe certificates.cert-manager.io {{ $labels.name }}",
+            panel: 92,
+            ..warning("CertificateNotRenewed")
+        },
+        Alert {
+            expr: once(
+                &["namespace", "kind", "name"],
+                &found(r#"check="certificates", severity="warning", kind!="Certificate""#),
+            ) + " == 1",
+            pending: "15m",
+            keep: "5m",
+            summary: "What cert-manager makes to get certificates does not come to an end.",
+            says: [
+                "{{ $labels.kind }} {{ with $labels.namespace }}{{ . }}/{{ end }}{{ $labels.name }}:",
+                &codes(),
+            ]
+            .concat(),
+            next: "kubectl get certificaterequests.cert-manager.io,orders.acme.cert-manager.io,\
+                   challenges.acme.cert-manager.io -A -o wide",
+            panel: 92,
+            ..warning("CertificateIssuanceStuck")
         },
     ]
 }

@@ -1,5 +1,6 @@
 //! Facts: what there is to know of a cluster, in own types. No table, no index, no clock, no I/O.
 
+mod cert_manager;
 mod config_map;
 mod endpoint_slice;
 mod failure;
@@ -20,6 +21,10 @@ mod service;
 mod uid;
 mod unknown;
 
+pub use cert_manager::{
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Order, Says,
+    Stage, Waits,
+};
 pub use config_map::{CONFIG_MAPS, ConfigMap, Text};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;

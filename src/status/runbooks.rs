@@ -11,6 +11,8 @@ macro_rules! runbooks {
 pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsAgentMissing",
     "NetvitalsAgentReadFailing",
+    "NetvitalsCertificateIssuanceStuck",
+    "NetvitalsCertificateNotRenewed",
     "NetvitalsCheckUnknown",
     "NetvitalsConfigReloadFailed",
     "NetvitalsCoreDNSMisconfigured",

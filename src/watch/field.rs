@@ -152,6 +152,7 @@ pub(super) struct Condition<'a> {
     #[serde(borrow)]
     pub(super) message: Option<Text<'a>>,
     pub(super) last_transition_time: Option<Moment>,
+    pub(super) observed_generation: Option<u64>,
 }
 
 impl Condition<'_> {

@@ -1,5 +1,6 @@
 //! The Kubernetes API: what is watched, and how it becomes changes.
 
+mod cert_manager;
 mod client;
 mod config_map;
 mod counters;
@@ -41,8 +42,8 @@ use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
-    ConfigMap, EndpointSlice, Ingress, IngressClass, Kind, Namespace, NetworkPolicy, Node, Pod,
-    Service,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, ConfigMap, EndpointSlice, Ingress,
+    IngressClass, Issuer, Kind, Namespace, NetworkPolicy, Node, Order, Pod, Service,
 };
 use crate::task::{Task, supervise};
 
@@ -54,6 +55,10 @@ pub(crate) use self::object::tests::event;
 
 /// Every kind that is watched; the chart's ClusterRole follows from it.
 pub static ALL: &[Watch] = &[
+    watch::<Certificate>(),
+    watch::<CertificateRequest>(),
+    watch::<Challenge>(),
+    watch::<ClusterIssuer>(),
     watch::<ConfigMap<0>>(),
     watch::<ConfigMap<1>>(),
     watch::<ConfigMap<2>>(),
@@ -62,9 +67,11 @@ pub static ALL: &[Watch] = &[
     watch::<EndpointSlice>(),
     watch::<Ingress>(),
     watch::<IngressClass>(),
+    watch::<Issuer>(),
     watch::<Namespace>(),
     watch::<NetworkPolicy>(),
     watch::<Node>(),
+    watch::<Order>(),
     watch::<Pod>(),
     watch::<Service>(),
 ];

@@ -32,8 +32,9 @@ struct Annotations {
     config_hash: Option<Uid>,
 }
 
+/// One of `metadata.ownerReferences`.
 #[derive(Deserialize)]
-struct Owner<'a> {
+pub(super) struct Owner<'a> {
     #[serde(borrow)]
     kind: Option<Text<'a>>,
     name: Option<Name>,
@@ -207,7 +208,7 @@ impl Watched for Pod {
 }
 
 /// Returns the name of the controlling owner, when it is of `kind`.
-fn controller(owners: &Option<Vec<Owner<'_>>>, kind: &str) -> Option<Name> {
+pub(super) fn controller(owners: &Option<Vec<Owner<'_>>>, kind: &str) -> Option<Name> {
     let mut owners = owners.iter().flatten();
     let controller = owners.find(|owner| owner.controller == Some(true))?;
     controller.name.clone().filter(|_| controller.kind.as_deref() == Some(kind))

@@ -216,6 +216,13 @@ impl Cluster {
         self.kubectl(&["apply", "-f", &path.display().to_string()]);
     }
 
+    /// Makes the kinds of a file of definitions, and waits until the API server has them.
+    pub(crate) fn serve(&self, path: &Path) {
+        self.apply(path);
+        let path = path.display().to_string();
+        self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &path]);
+    }
+
     /// Deletes what a file of manifests has, and waits for that.
     pub(crate) fn delete(&self, path: &Path) {
         self.kubectl(&["delete", "-f", &path.display().to_string()]);

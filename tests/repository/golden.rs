@@ -61,6 +61,11 @@ fn api(case: &Path, stop: &CancellationToken) -> Api {
     let api = Api::new(stop.clone());
     for folder in [Path::new(HEALTHY), case] {
         for object in yaml::<Value>(&read(folder, "objects.yaml").unwrap_or_default(), case) {
+            let is_meant = |kind: &Kind| kind.optional && object["kind"] == kind.name;
+            if let Some(kind) = watch::ALL.iter().map(|it| it.kind).find(|kind| is_meant(kind)) {
+                // A cluster has what there are objects of.
+                api.install(kind, kind.versions[0]);
+            }
             if object["deleted"] == true {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let (kind, meta) = (text(&object["kind"]), &object["metadata"]);

@@ -7,6 +7,7 @@ use crate::rules::Rules;
 pub(super) fn row(rules: &Rules) -> Row {
     let alerts =
         ["NetvitalsIngressNoAddress", "NetvitalsIngressBackendMissing", "NetvitalsIngressConflict"];
+    let of_certificates = ["NetvitalsCertificateNotRenewed", "NetvitalsCertificateIssuanceStuck"];
     let panels = vec![
         Panel::lines(
             91,
@@ -14,11 +15,22 @@ pub(super) fn row(rules: &Rules) -> Row {
             "Ingresses, each by the worst that is so of it. With controllers that never write an \
              address all are without one, which is no fault.",
         )
-        .size(24, 6)
+        .size(12, 6)
         .query(&once(&["state"], &series("netvitals_ingresses", "")), "{{state}}")
         .unit("short")
         .empty("no Ingress, or there is no verdict")
         .alerts(rules, &alerts),
+        Panel::lines(
+            92,
+            "Certificates",
+            "Certificates of cert-manager, each by the worst that is so of it. One stays ready while \
+             its renewals fail; what was to be renewed two hours ago is told apart here.",
+        )
+        .size(12, 6)
+        .query(&once(&["state"], &series("netvitals_cert_manager_certificates", "")), "{{state}}")
+        .unit("short")
+        .empty("no Certificate, no cert-manager, or there is no verdict")
+        .alerts(rules, &of_certificates),
     ];
     Row { title: Some((90, "External")), panels }
 }

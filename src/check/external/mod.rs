@@ -1,3 +1,4 @@
 //! What enters the cluster, and what leaves it.
 
+pub mod certificates;
 pub mod ingress;

@@ -76,6 +76,8 @@ KUBE_EDITOR=true exec @KUBECTL@ --kubeconfig @CONFIG@ --cache-dir @CACHE@ "${wor
 /// Each ends well, or says that the lab lacks what it asks for; and both shells make the same words of it.
 fn run_as_they_stand(stage: &Stage) {
     let cluster = &stage.cluster;
+    let kinds = source("tests/cluster/files/kinds.yaml");
+    cluster.serve(&kinds);
     let objects = source("tests/cluster/files/remedies.yaml");
     cluster.apply(&objects);
     for (kind, name) in [("deployments", NAME), ("daemonsets", NAME)] {
@@ -112,6 +114,7 @@ fn run_as_they_stand(stage: &Stage) {
         ("POD", NAME),
         ("SERVICE", NAME),
         ("INGRESS", NAME),
+        ("CERTIFICATE", NAME),
         ("POLICY", NAME),
         ("PROXY_POD", pod),
         ("CNI_POD", pod),
@@ -153,6 +156,7 @@ fn run_as_they_stand(stage: &Stage) {
     }
     cluster.kubectl(&["delete", "pods", "-n", "default", "-l", DEBUGGERS]);
     cluster.delete(&objects);
+    cluster.delete(&kinds);
     assert!(wrong.is_empty(), "{} fail:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 

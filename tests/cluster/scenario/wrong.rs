@@ -6,7 +6,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::{Scenario, quick};
+use crate::cluster::Cluster;
 use crate::stage::Stage;
 use crate::tools::source;
 use crate::wait::{holds, secs, until};
@@ -40,14 +43,47 @@ impl Wrong {
         let code = path.file_stem().and_then(|name| name.to_str()).expect("a name");
         Self { code: code.to_owned(), object: object.to_owned(), path }
     }
+
+    /// Makes its objects, and what they say of themselves: of a custom resource `apply` leaves that out.
+    fn make(&self, cluster: &Cluster) {
+        cluster.kubectl(&["apply", "-n", NAMESPACE, "-f", &self.path.display().to_string()]);
+        let text = fs::read_to_string(&self.path).unwrap_or_else(|error| panic!("{error}"));
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
+        for object in objects.iter().filter(|it| !it["status"].is_null()) {
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            let (kind, version) =
+                (text(&object["kind"]).to_lowercase(), text(&object["apiVersion"]));
+            let group = version.split_once('/').map_or("", |it| it.0);
+            let patch = json!({ "status": object["status"] }).to_string();
+            cluster.kubectl(&[
+                "patch",
+                "-n",
+                NAMESPACE,
+                &format!("{kind}.{group}"),
+                &text(&object["metadata"]["name"]),
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &patch,
+            ]);
+        }
+    }
 }
 
 fn show(stage: &Stage) {
     let cluster = &stage.cluster;
     let all = Wrong::all();
+    let kinds = source("tests/cluster/files/kinds.yaml");
+    cluster.serve(&kinds);
+    // It looks for kinds every two minutes.
+    stage.every_page("the kinds are followed", secs(240), |page| {
+        let followed = page.all("netvitals_watched_objects", &[("kind", "Certificate")]);
+        holds(!followed.is_empty(), || "not yet".into())
+    });
     cluster.kubectl(&["create", "namespace", NAMESPACE]);
     for wrong in &all {
-        cluster.kubectl(&["apply", "-n", NAMESPACE, "-f", &wrong.path.display().to_string()]);
+        wrong.make(cluster);
     }
     for Wrong { code, object, .. } in &all {
         stage.finds(code, object, secs(180));
@@ -65,5 +101,6 @@ fn show(stage: &Stage) {
         let there = cluster.try_kubectl(&["get", "namespace", NAMESPACE]);
         holds(there.is_err(), || "it is there".into())
     });
-    stage.healthy(secs(120));
+    cluster.delete(&kinds);
+    stage.healthy(secs(240));
 }
