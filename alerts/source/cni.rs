@@ -1,12 +1,13 @@
-//! The network of nodes, as they say themselves.
+//! The network of nodes, as they say themselves, and the ranges of all.
 
-use super::promql::{broken, many, nodes, once, total};
+use super::promql::{broken, count, found, many, nodes, once, total};
 use super::{Alert, Group, critical, warning, words};
 
 pub(super) fn group() -> Group {
     let all = once(&["state"], r#"netvitals_node_network_states{state!="left_out"}"#);
     let all = total(&[], &all);
-    let alerts = vec![
+    let mut alerts = Vec::from(ranges());
+    alerts.extend([
         Alert {
             expr: many(&broken("node_network_ready"), &all),
             pending: "2m",
@@ -50,6 +51,53 @@ pub(super) fn group() -> Group {
             panel: 65,
             ..warning("NodeNetworkNotReady")
         },
-    ];
+    ]);
     Group { name: "cni", component: "cni", alerts }
+}
+
+fn ranges() -> [Alert; 2] {
+    let next = "kubectl get nodes -o custom-columns=NAME:.metadata.name,PODS:.spec.podCIDRs";
+    let codes = |severity: &str| {
+        let query = format!(
+            r#"max by (code) (netvitals_finding{{cluster=%[1]q, check="cidr_overlap", severity="{severity}"}})"#
+        );
+        words::listed(&query, "code", "{{ .Labels.code }}")
+    };
+    let warned = found(r#"check="cidr_overlap", severity="warning""#);
+    [
+        Alert {
+            why: "Of the cluster as a whole: ranges are planned once, and all nodes may be wrong.",
+            expr: count(&broken("cidr_overlap")) + " > 0",
+            pending: "5m",
+            keep: "5m",
+            summary: "Ranges of pods, Services and nodes overlap.",
+            says: [
+                "Ranges or addresses of these nodes overlap with others (",
+                &codes("problem"),
+                "): ",
+                &words::nodes("cidr_overlap"),
+                ". Packets to one of two go to the other.",
+            ]
+            .concat(),
+            next,
+            panel: 44,
+            ..critical("CIDROverlap")
+        },
+        Alert {
+            expr: count(&once(&["kind", "name"], &warned)) + " > 0",
+            pending: "15m",
+            keep: "5m",
+            summary: "Ranges of pods and Services are not as they should be.",
+            says: [
+                "Nothing overlaps by this, but it may one day, or rules that are made for a range leave \
+                 something out: ",
+                &codes("warning"),
+                ".",
+            ]
+            .concat(),
+            next,
+            panel: 44,
+            ..warning("CIDROverlap")
+        },
+    ]
 }

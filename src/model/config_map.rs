@@ -21,16 +21,29 @@ pub struct Text {
 }
 
 /// Their names, and the labels of their series: what CoreDNS is told by kubeadm and most others,
-/// by OpenShift, by RKE2; what users add; and what the caches on nodes are told.
-const NAMES: [(&str, &str); 5] = [
+/// by OpenShift, by RKE2; what users add; what the caches on nodes are told; and what kubeadm,
+/// flannel and Cilium were told of ranges.
+const NAMES: [(&str, &str); 8] = [
     ("coredns", "ConfigMap/coredns"),
     ("dns-default", "ConfigMap/dns-default"),
     ("rke2-coredns-rke2-coredns", "ConfigMap/rke2-coredns-rke2-coredns"),
     ("coredns-custom", "ConfigMap/coredns-custom"),
     ("node-local-dns", "ConfigMap/node-local-dns"),
+    ("kubeadm-config", "ConfigMap/kubeadm-config"),
+    ("kube-flannel-cfg", "ConfigMap/kube-flannel-cfg"),
+    ("cilium-config", "ConfigMap/cilium-config"),
 ];
 
-/// Their kinds.
+/// What was told to kubeadm.
+pub type KubeadmConfig = ConfigMap<5>;
+
+/// What flannel is told.
+pub type FlannelConfig = ConfigMap<6>;
+
+/// What Cilium is told.
+pub type CiliumConfig = ConfigMap<7>;
+
+/// The kinds of those that may have Corefiles.
 pub const CONFIG_MAPS: [&Kind; 5] = [
     ConfigMap::<0>::KIND,
     ConfigMap::<1>::KIND,
@@ -65,6 +78,11 @@ impl<const OF: usize> ConfigMap<OF> {
             Text { key: key.into(), text: kept.then(|| text.into()) }
         };
         Self { texts: all.into_iter().map(keep).collect() }
+    }
+
+    /// Returns the text of a key, if it is kept.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.texts.iter().find(|it| *it.key == *key)?.text.as_deref()
     }
 }
 

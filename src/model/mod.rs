@@ -2,9 +2,11 @@
 
 mod cert_manager;
 mod config_map;
+mod control_plane;
 mod endpoint_slice;
 mod failure;
 mod ingress;
+mod ip_pool;
 mod kind;
 mod labels;
 mod mounted;
@@ -18,6 +20,7 @@ mod pod;
 mod protocol;
 mod resources;
 mod service;
+mod service_cidr;
 mod uid;
 mod unknown;
 
@@ -25,10 +28,12 @@ pub use cert_manager::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Order, Says,
     Stage, Waits,
 };
-pub use config_map::{CONFIG_MAPS, ConfigMap, Text};
+pub use config_map::{CONFIG_MAPS, CiliumConfig, ConfigMap, FlannelConfig, KubeadmConfig, Text};
+pub use control_plane::ControlPlane;
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;
 pub use ingress::{Backend, ClassName, Ingress, IngressClass, IngressPath, Matches};
+pub use ip_pool::{IpPool, IpPoolSpec};
 pub use kind::{Fact, Kind, Scope};
 pub use labels::Labels;
 pub use mounted::{Item, Mount, Mounted};
@@ -51,5 +56,6 @@ pub use pod::{Addresses, Container, Pod, Ports, Stuck};
 pub use protocol::{IpFamily, Protocol};
 pub use resources::{Amount, Bounded, Bounds, Resources};
 pub use service::{LoadBalancer, Service, ServicePort, TargetPort};
+pub use service_cidr::{ServiceCidr, ServiceCidrSpec};
 pub use uid::Uid;
 pub use unknown::{Skipped, Unanswered, Unknown};

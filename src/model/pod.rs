@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid};
+use super::{ControlPlane, Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid};
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Pod {
     pub resources: Option<Box<Resources>>,
     /// What the one of them that answers DNS finds in ConfigMaps; of the same pods only.
     pub mounted: Option<Box<Mounted>>,
+    /// What it was told of ranges; only of a pod that is labelled as a part of the control plane.
+    pub control_plane: Option<Box<ControlPlane>>,
     /// The controlling owner, when it is a DaemonSet.
     pub daemon_set: Option<Name>,
     /// The Deployment behind the controlling owner, when that is a ReplicaSet that is called by
@@ -67,6 +69,11 @@ impl Pod {
     pub fn owner(&self) -> Option<String> {
         let of = |kind: &str, name: &Option<Name>| Some(format!("{kind}/{}", name.as_ref()?));
         of("daemonset", &self.daemon_set).or_else(|| of("deployment", &self.deployment))
+    }
+
+    /// Whether it has one of these labels, each with its value.
+    pub fn is_labelled(&self, any: &[(&str, &str)]) -> bool {
+        any.iter().any(|(key, value)| self.labels.get(key).is_some_and(|it| **it == **value))
     }
 
     /// Whether it takes an address from its node's pool, or waits for one.

@@ -11,6 +11,7 @@ macro_rules! runbooks {
 pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsAgentMissing",
     "NetvitalsAgentReadFailing",
+    "NetvitalsCIDROverlap",
     "NetvitalsCertificateIssuanceStuck",
     "NetvitalsCertificateNotRenewed",
     "NetvitalsCheckUnknown",

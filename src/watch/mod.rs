@@ -16,6 +16,7 @@ mod namespace;
 mod network_policy;
 mod node;
 mod object;
+mod plain;
 mod pod;
 mod progress;
 mod quantity;
@@ -42,8 +43,9 @@ use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, ConfigMap, EndpointSlice, Ingress,
-    IngressClass, Issuer, Kind, Namespace, NetworkPolicy, Node, Order, Pod, Service,
+    Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap,
+    EndpointSlice, FlannelConfig, Ingress, IngressClass, IpPool, Issuer, Kind, KubeadmConfig,
+    Namespace, NetworkPolicy, Node, Order, Pod, Service, ServiceCidr,
 };
 use crate::task::{Task, supervise};
 
@@ -64,9 +66,13 @@ pub static ALL: &[Watch] = &[
     watch::<ConfigMap<2>>(),
     watch::<ConfigMap<3>>(),
     watch::<ConfigMap<4>>(),
+    watch::<KubeadmConfig>(),
+    watch::<FlannelConfig>(),
+    watch::<CiliumConfig>(),
     watch::<EndpointSlice>(),
     watch::<Ingress>(),
     watch::<IngressClass>(),
+    Watch::plain::<IpPool>(),
     watch::<Issuer>(),
     watch::<Namespace>(),
     watch::<NetworkPolicy>(),
@@ -74,6 +80,7 @@ pub static ALL: &[Watch] = &[
     watch::<Order>(),
     watch::<Pod>(),
     watch::<Service>(),
+    Watch::plain::<ServiceCidr>(),
 ];
 
 /// The watch of one kind.

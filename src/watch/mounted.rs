@@ -57,7 +57,7 @@ struct VolumeMount<'a> {
 }
 
 /// Reads what is looked at of few pods only; what cannot be read is not there.
-fn list<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Vec<T> {
+pub(super) fn list<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Vec<T> {
     let read = raw.and_then(|raw| serde_json::from_str::<Option<Vec<T>>>(raw.get()).ok());
     read.flatten().unwrap_or_default()
 }
@@ -110,7 +110,7 @@ impl Source<'_> {
 }
 
 /// Returns the value of a flag, behind it or as `-flag=value`, with one dash or two.
-fn flag<'w>(words: &'w [Text<'_>], names: &[&str]) -> Option<&'w str> {
+pub(super) fn flag<'w>(words: &'w [Text<'_>], names: &[&str]) -> Option<&'w str> {
     words.iter().enumerate().find_map(|(at, word)| {
         let word = word.strip_prefix('-')?;
         let word = word.strip_prefix('-').unwrap_or(word);

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::field::{Condition, Moment, Text, or_default, protocol};
-use super::mounted::mounted;
+use super::mounted::{flag, list, mounted};
 use super::object::Watched;
 use super::resources::Resources;
-use crate::model::{self, Bounded, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid};
+use crate::model::{
+    self, Bounded, ControlPlane, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid,
+};
 
 /// What is kept of `metadata`.
 #[derive(Default, Deserialize)]
@@ -183,6 +186,7 @@ impl Watched for Pod {
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
         let labels = metadata.labels.unwrap_or_default();
+        let control_plane = control_plane(&labels, &spec);
         let own_dns = matches!(spec.dns_policy.as_deref(), Some("Default" | "None"));
         Self {
             daemon_set: controller(&metadata.owner_references, "DaemonSet"),
@@ -196,6 +200,7 @@ impl Watched for Pod {
             containers,
             resources,
             mounted,
+            control_plane,
             host_network: spec.host_network.unwrap_or_default(),
             own_dns,
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
@@ -220,6 +225,29 @@ fn deployment(replica_set: Option<Name>, labels: &Labels) -> Option<Name> {
     let hash = labels.get("pod-template-hash")?;
     let name = replica_set?.strip_suffix(&**hash)?.strip_suffix('-')?.into();
     Some(name)
+}
+
+/// Returns what the flags of a part of the control plane say of ranges; kubeadm and most that run it
+/// as pods label them so.
+fn control_plane(labels: &Labels, spec: &Spec<'_>) -> Option<Box<ControlPlane>> {
+    let component = labels.get("component")?;
+    if !["kube-apiserver", "kube-controller-manager"].contains(&&**component) {
+        return None;
+    }
+    let one = spec.containers.iter().flatten().next()?;
+    let words: Vec<Text<'_>> = [one.command, one.args].into_iter().flat_map(list).collect();
+    let ranges = |name: &str| -> Vec<IpNet> {
+        let value = flag(&words, &[name]).unwrap_or_default();
+        value.split(',').filter_map(|range| range.trim().parse().ok()).collect()
+    };
+    // It needs no value.
+    let allocates = flag(&words, &["allocate-node-cidrs"])
+        .is_some_and(|value| value == "true" || value.starts_with('-'));
+    let told = ControlPlane {
+        services: ranges("service-cluster-ip-range"),
+        pods: if allocates { ranges("cluster-cidr") } else { Vec::new() },
+    };
+    (told != ControlPlane::default()).then(|| Box::new(told))
 }
 
 /// Whether a container declares a port of UDP.
@@ -386,6 +414,36 @@ mod tests {
             ..Pod::default()
         };
         assert_eq!(pod, expected);
+    }
+
+    #[test]
+    fn the_control_plane_says_in_its_flags_which_ranges_there_are() {
+        let told = |component: &str, words: &str| {
+            let pod: Pod = read(&format!(
+                r#"{{ "metadata": {{ "labels": {{ "component": "{component}" }} }},
+                    "spec": {{ "containers": [{{ {words} }}] }} }}"#
+            ));
+            pod.control_plane.map(|told| {
+                let all = told.services.iter().chain(&told.pods);
+                all.map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            })
+        };
+        let api = r#""command": ["kube-apiserver", "--service-cluster-ip-range=10.96.0.0/12,fd00::/108"]"#;
+        assert_eq!(told("kube-apiserver", api).as_deref(), Some("10.96.0.0/12 fd00::/108"));
+        assert_eq!(told("shop", api), None);
+        // As RKE2 has it.
+        let manager = r#""command": ["kube-controller-manager"], "args": ["--cluster-cidr=10.42.0.0/16",
+            "--allocate-node-cidrs=true", "--service-cluster-ip-range=10.43.0.0/16"]"#;
+        let both = told("kube-controller-manager", manager);
+        assert_eq!(both.as_deref(), Some("10.43.0.0/16 10.42.0.0/16"));
+        let bare = r#""command": ["x", "--allocate-node-cidrs", "--cluster-cidr=10.42.0.0/16"]"#;
+        assert_eq!(told("kube-controller-manager", bare).as_deref(), Some("10.42.0.0/16"));
+        // Whoever gives no ranges to nodes may have any.
+        let without = r#""command": ["kube-controller-manager", "--cluster-cidr=10.42.0.0/16"]"#;
+        assert_eq!(told("kube-controller-manager", without), None);
+        for odd in [r#""command": null"#, r#""command": ["x", "--service-cluster-ip-range=y"]"#] {
+            assert_eq!(told("kube-apiserver", odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -59,6 +59,10 @@ fn yaml<T: DeserializeOwned>(text: &str, case: &Path) -> Vec<T> {
 /// The API of a case.
 fn api(case: &Path, stop: &CancellationToken) -> Api {
     let api = Api::new(stop.clone());
+    // What a cluster may lack is there, and may be empty.
+    for kind in watch::ALL.iter().map(|watch| watch.kind).filter(|kind| kind.optional) {
+        api.install(kind, kind.versions[0]);
+    }
     for folder in [Path::new(HEALTHY), case] {
         for object in yaml::<Value>(&read(folder, "objects.yaml").unwrap_or_default(), case) {
             let is_meant = |kind: &Kind| kind.optional && object["kind"] == kind.name;

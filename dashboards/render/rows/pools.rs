@@ -1,4 +1,4 @@
-//! IP pools: how much is left for pods.
+//! IP pools: how much is left for pods, and whether ranges stay apart.
 
 use crate::render::grafana::{Panel, Row};
 use crate::render::query::{on_nodes, once, series};
@@ -50,6 +50,21 @@ pub(super) fn row(rules: &Rules) -> Row {
         .colours("green", &[(1.0, "red")])
         .empty("nobody waits, or no pool is known")
         .alerts(rules, &["NetvitalsIPPoolExhausted"]),
+        Panel::lines(
+            44,
+            "Ranges that overlap",
+            "Nodes of which a range or an address lies in one that is for something else, or is \
+             another's. All are 0 where ranges are planned well.",
+        )
+        .size(24, 6)
+        .query(
+            &once(&["first", "second"], &series("netvitals_cidr_overlaps", "")),
+            "{{first}} and {{second}}",
+        )
+        .unit("short")
+        .colours("green", &[(1.0, "red")])
+        .empty("there is no verdict")
+        .alerts(rules, &["NetvitalsCIDROverlap"]),
     ];
     Row { title: Some((40, "IP pools")), panels }
 }

@@ -1,4 +1,6 @@
 //! CNI: whether each node can give pods a network.
 
+pub mod cidr_overlap;
 pub mod ip_pools;
 pub mod node_network_ready;
+mod node_ranges;

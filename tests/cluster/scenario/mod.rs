@@ -20,6 +20,7 @@ mod install;
 mod nodes;
 mod oracle;
 mod policy;
+mod ranges;
 mod reach;
 mod remedies;
 mod throttling;
@@ -64,6 +65,7 @@ static FILES: &[&[Scenario]] = &[
     policy::ALL,
     throttling::ALL,
     addresses::ALL,
+    ranges::ALL,
     endpoints::ALL,
     remedies::ALL,
     wrong::ALL,

@@ -42,6 +42,7 @@ const MISSING: &[(&str, &str)] = &[
     ("--previous", "previous terminated container"),
     ("servicemonitors", "the server could not find the requested resource"),
     ("servicemonitors", "the server doesn't have a resource type \"servicemonitors\""),
+    ("ippools.crd.projectcalico.org", "the server doesn't have a resource type \"ippools\""),
     (
         "prometheuses.monitoring.coreos.com",
         "the server doesn't have a resource type \"prometheuses\"",

@@ -1,18 +1,15 @@
 //! Node ranges: the plugin `host-local` hands out what `spec.podCIDRs` of each node says.
 //!
-//! flannel, kindnet, bridge and several clouds work so, and Cilium may. A controller manager also
-//! fills the field where another IPAM ignores it; that is found out for each node: by the CNI whose
-//! pod runs there, else by whether the addresses of the node's pods lie in its ranges, else by what
-//! is so on most nodes.
-
-use std::collections::BTreeMap;
+//! flannel, kindnet, bridge and several clouds work so, and Cilium may; which nodes do says
+//! [`NodeRanges`].
 
 use ipnet::IpNet;
 
 use super::{Adapter, Pool, Scope, Waiting};
-use crate::check::components::{Components, Ipam};
+use crate::check::cni::node_ranges::NodeRanges;
+use crate::check::components::Ipam;
 use crate::cluster::Cluster;
-use crate::model::{Fact, IpFamily, Name, Node, Pod, Skipped, Unanswered};
+use crate::model::{Fact, IpFamily, Node, Pod, Skipped, Unanswered};
 
 /// Reads the ranges of the nodes.
 pub(super) static ADAPTER: Adapter =
@@ -21,80 +18,32 @@ pub(super) static ADAPTER: Adapter =
 /// More than anyone can use, and exact as a sample.
 const CAP: u64 = 1 << 53;
 
-/// What pods do to the ranges of one node.
-#[derive(Debug, Default)]
-struct Use {
-    /// By position in `spec.podCIDRs`.
-    used: BTreeMap<usize, u64>,
-    /// Addresses in them, and elsewhere.
-    inside: u64,
-    outside: u64,
-}
-
 fn pools(
     cluster: &Cluster,
     waiting: &Waiting<'_>,
     pools: &mut Vec<Pool>,
 ) -> Result<(), Unanswered> {
-    let (nodes, pods) = (cluster.read::<Node>()?, cluster.read::<Pod>()?);
-    let real: BTreeMap<&Name, &Node> = nodes
-        .iter()
-        .filter(|(_, node)| !node.is_virtual())
-        .map(|(key, node)| (&key.name, node))
-        .collect();
-    let mut uses: BTreeMap<&Name, Use> = BTreeMap::new();
-    for (_, pod) in pods.iter().filter(|(_, pod)| pod.wants_address()) {
-        let Some((name, node)) = pod.node.as_ref().and_then(|name| real.get_key_value(name)) else {
-            continue;
-        };
-        let entry = uses.entry(name).or_default();
-        for address in pod.addresses.iter() {
-            match node.pod_cidrs.iter().position(|range| range.contains(&address)) {
-                Some(at) => {
-                    *entry.used.entry(at).or_default() += 1;
-                    entry.inside += 1;
-                }
-                None => entry.outside += 1,
-            }
-        }
-    }
-    let ranged = || real.iter().filter(|(_, node)| !node.pod_cidrs.is_empty());
-    let total = ranged()
-        .filter_map(|(name, _)| uses.get(*name))
-        .fold((0, 0), |sum, it| (sum.0 + it.inside, sum.1 + it.outside));
-    let most = total.0 >= total.1;
-    let components = Components::of(cluster);
+    let ranges = NodeRanges::of(cluster)?;
     let before = pools.len();
-    for (name, node) in ranged() {
-        let ipam = components.ipam(name);
-        let entry = uses.remove(*name).unwrap_or_default();
-        let is_used = match ipam {
-            Some(Ipam::HostLocal) => true,
-            Some(Ipam::Other) => false,
-            Some(Ipam::Cilium) | None if entry.inside == entry.outside => most,
-            Some(Ipam::Cilium) | None => entry.inside > entry.outside,
-        };
-        if is_used {
-            let max_pods = node.max_pods;
-            pools.extend(node.pod_cidrs.iter().enumerate().map(|(at, range)| Pool {
-                name: range.to_string(),
-                scope: Scope::Node { node: (*name).clone(), max_pods },
-                family: IpFamily::of(&range.addr()),
-                addresses: usable(range, ipam),
-                used: Some(entry.used.get(&at).copied().unwrap_or_default()),
-                reserved: 0,
-                uncertain: if ipam.is_none() { CILIUMS_OWN } else { 0 },
-            }));
-        }
+    for (name, range) in ranges.nodes.iter().filter(|(_, range)| range.is_used) {
+        let (ipam, max_pods) = (range.ipam, range.node.max_pods);
+        pools.extend(range.node.pod_cidrs.iter().enumerate().map(|(at, cidr)| Pool {
+            name: cidr.to_string(),
+            scope: Scope::Node { node: (*name).clone(), max_pods },
+            family: IpFamily::of(&cidr.addr()),
+            addresses: usable(cidr, ipam),
+            used: Some(range.used.get(&at).copied().unwrap_or_default()),
+            reserved: 0,
+            uncertain: if ipam.is_none() { CILIUMS_OWN } else { 0 },
+        }));
     }
     if pools.len() == before {
         return Err(Skipped::NotInstalled.into());
     }
     // One without a range beside others that have one gives no pod an address.
-    for (name, node) in &real {
-        let has_none =
-            node.pod_cidrs.is_empty() && uses.get(*name).is_none_or(|it| it.outside == 0);
-        if has_none && waiting.on(name) > 0 && components.ipam(name) != Some(Ipam::Other) {
+    for (name, range) in &ranges.nodes {
+        let has_none = range.node.pod_cidrs.is_empty() && range.outside == 0;
+        if has_none && waiting.on(name) > 0 && range.ipam != Some(Ipam::Other) {
             pools.push(Pool {
                 name: "none".to_owned(),
                 scope: Scope::Node { node: (*name).clone(), max_pods: None },

@@ -1,0 +1,51 @@
+//! The ranges of which Calico gives pods their addresses.
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::{Fact, Kind, Scope};
+
+/// What is kept of an IPPool of Calico's.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+pub struct IpPool {
+    /// `spec`.
+    pub spec: Option<IpPoolSpec>,
+}
+
+/// Its `spec`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default, rename_all = "camelCase")]
+pub struct IpPoolSpec {
+    /// `cidr`.
+    pub cidr: Option<IpNet>,
+    /// `blockSize`: how long the prefix is of what a node gets of it at a time.
+    pub block_size: Option<u8>,
+    /// `disabled`: no pod gets a new address of it.
+    pub disabled: Option<bool>,
+}
+
+impl Fact for IpPool {
+    const KIND: &'static Kind = &Kind {
+        label: "IPPool.crd.projectcalico.org",
+        group: "crd.projectcalico.org",
+        scope: Scope::Cluster,
+        optional: true,
+        ..Kind::new("IPPool", "ippools")
+    };
+}
+
+impl IpPool {
+    /// Returns its range, and the length of the prefix of a node's part of it.
+    pub fn range(&self) -> Option<(IpNet, u8)> {
+        let spec = self.spec.as_ref()?;
+        let range = spec.cidr?;
+        let block = if range.max_prefix_len() == 32 { 26 } else { 122 };
+        Some((range, spec.block_size.unwrap_or(block)))
+    }
+
+    /// Whether pods get new addresses of it.
+    pub fn is_enabled(&self) -> bool {
+        self.spec.as_ref().is_some_and(|spec| spec.disabled != Some(true))
+    }
+}

@@ -1,0 +1,40 @@
+//! Kinds whose facts are read as they stand.
+
+use super::object::Plain;
+use crate::model::{IpPool, ServiceCidr};
+
+impl Plain for IpPool {}
+impl Plain for ServiceCidr {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::object::tests::{absent, read};
+
+    #[test]
+    fn every_field_may_be_absent_or_null() {
+        let cidr = r#"{ "metadata": { "name": "a" }, "spec": { "cidrs": ["10.96.0.0/12"] } }"#;
+        assert_eq!(absent::<ServiceCidr>(cidr), ServiceCidr::default());
+        let pool = r#"{ "metadata": { "name": "a" }, "spec": {
+            "cidr": "10.0.0.0/8", "blockSize": 26, "disabled": true } }"#;
+        assert_eq!(absent::<IpPool>(pool), IpPool::default());
+    }
+
+    #[test]
+    fn they_have_their_ranges() {
+        let cidr: ServiceCidr = read(
+            r#"{ "spec": { "cidrs": ["10.96.0.0/12", "fd00::/108"] },
+                "status": { "conditions": [{ "type": "Ready", "status": "True" }] } }"#,
+        );
+        assert!(cidr.ranges().map(|it| it.to_string()).eq(["10.96.0.0/12", "fd00::/108"]));
+        for (spec, range, enabled) in [
+            (r#""cidr": "10.1.0.0/16", "ipipMode": "Always""#, "10.1.0.0/16 26", true),
+            (r#""cidr": "fd00::/48", "disabled": true"#, "fd00::/48 122", false),
+            (r#""cidr": "10.1.0.0/16", "blockSize": 24"#, "10.1.0.0/16 24", true),
+        ] {
+            let pool: IpPool = read(&format!(r#"{{ "spec": {{ {spec} }} }}"#));
+            let (of, block) = pool.range().expect("a range");
+            assert_eq!((&*format!("{of} {block}"), pool.is_enabled()), (range, enabled));
+        }
+    }
+}
