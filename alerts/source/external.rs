@@ -1,4 +1,4 @@
-//! Ways in from outside: load balancers of Services, Ingresses, and certificates.
+//! Ways in from outside: load balancers of Services, Ingresses, Gateways, and certificates.
 
 use super::promql::{found, once};
 use super::{Alert, Group, warning, words};
@@ -36,9 +36,23 @@ const CERTIFICATES: &[(&str, &str)] = &[
     ("stuck_deleting", "The challenge is deleted and does not go."),
 ];
 
+/// What each code of a Gateway, its class and its routes means.
+const GATEWAYS: &[(&str, &str)] = &[
+    ("class_missing", "The class of the Gateway is not there."),
+    ("class_not_accepted", "The class is not accepted, and Gateways name it."),
+    ("listener", "A listener of the Gateway is at fault."),
+    ("not_accepted", "The Gateway is not accepted."),
+    ("not_programmed", "The Gateway is accepted and not programmed."),
+    ("route_not_accepted", "The route is not accepted by a Gateway that it names."),
+    ("route_silent", "Nothing is said of the route, and other routes are answered."),
+    ("route_unattached", "The Gateway that the route names is not there."),
+    ("route_unresolved", "A backend of the route is not found, or not permitted."),
+];
+
 pub(super) fn group() -> Group {
     let mut alerts = Vec::from(load_balancers());
     alerts.extend(ingresses());
+    alerts.extend(gateways());
     alerts.extend(certificates());
     Group { name: "external", component: "external", alerts }
 }
@@ -113,6 +127,42 @@ fn ingresses() -> [Alert; 3] {
             next,
             panel: 91,
             ..warning("IngressConflict")
+        },
+    ]
+}
+
+fn gateways() -> [Alert; 2] {
+    let alert = |matchers: &str| {
+        let by = ["namespace", "kind", "name"];
+        once(&by, &found(&format!(r#"check="gateways", severity="warning", {matchers}"#))) + " == 1"
+    };
+    let says = || {
+        let codes = words::codes_in_namespace("gateways", GATEWAYS);
+        let object =
+            "{{ $labels.kind }} {{ with $labels.namespace }}{{ . }}/{{ end }}{{ $labels.name }}:";
+        [object, &codes].concat()
+    };
+    [
+        Alert {
+            why: "By object and not by code, because one may become another while the alert waits.",
+            expr: alert(r#"kind!~".*Route""#),
+            pending: "10m",
+            keep: "5m",
+            summary: "A Gateway does not do what it asks for.",
+            says: says(),
+            next: "kubectl get gatewayclasses.gateway.networking.k8s.io,gateways.gateway.networking.k8s.io -A -o wide",
+            panel: 93,
+            ..warning("GatewayNotProgrammed")
+        },
+        Alert {
+            expr: alert(r#"kind=~".*Route""#),
+            pending: "10m",
+            keep: "5m",
+            summary: "A route does not lead from its Gateway to its backends.",
+            says: says(),
+            next: "kubectl -n {{ $labels.namespace }} describe {{ $labels.kind }} {{ $labels.name }}",
+            panel: 94,
+            ..warning("GatewayRouteNotAccepted")
         },
     ]
 }

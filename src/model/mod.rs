@@ -5,6 +5,7 @@ mod config_map;
 mod control_plane;
 mod endpoint_slice;
 mod failure;
+mod gateway;
 mod ingress;
 mod ip_pool;
 mod kind;
@@ -32,6 +33,7 @@ pub use config_map::{CONFIG_MAPS, CiliumConfig, ConfigMap, FlannelConfig, Kubead
 pub use control_plane::ControlPlane;
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;
+pub use gateway::{Fault, Gateway, GatewayClass, GrpcRoute, HttpRoute, Parent, Route};
 pub use ingress::{Backend, ClassName, Ingress, IngressClass, IngressPath, Matches};
 pub use ip_pool::{IpPool, IpPoolSpec};
 pub use kind::{Fact, Kind, Scope};

@@ -29,6 +29,8 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsDown",
     "NetvitalsEndpointsLagging",
     "NetvitalsEndpointsMismatch",
+    "NetvitalsGatewayNotProgrammed",
+    "NetvitalsGatewayRouteNotAccepted",
     "NetvitalsIPPoolExhausted",
     "NetvitalsIPPoolFilling",
     "NetvitalsIngressBackendMissing",

@@ -10,6 +10,7 @@ mod endpoint_slice;
 mod error;
 mod field;
 mod follow;
+mod gateway;
 mod ingress;
 mod mounted;
 mod namespace;
@@ -44,8 +45,9 @@ use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
     Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap,
-    EndpointSlice, FlannelConfig, Ingress, IngressClass, IpPool, Issuer, Kind, KubeadmConfig,
-    Namespace, NetworkPolicy, Node, Order, Pod, Service, ServiceCidr,
+    EndpointSlice, FlannelConfig, Gateway, GatewayClass, GrpcRoute, HttpRoute, Ingress,
+    IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod,
+    Service, ServiceCidr,
 };
 use crate::task::{Task, supervise};
 
@@ -70,6 +72,10 @@ pub static ALL: &[Watch] = &[
     watch::<FlannelConfig>(),
     watch::<CiliumConfig>(),
     watch::<EndpointSlice>(),
+    watch::<Gateway>(),
+    watch::<GatewayClass>(),
+    watch::<GrpcRoute>(),
+    watch::<HttpRoute>(),
     watch::<Ingress>(),
     watch::<IngressClass>(),
     Watch::plain::<IpPool>(),

@@ -31,6 +31,27 @@ pub(super) fn row(rules: &Rules) -> Row {
         .unit("short")
         .empty("no Certificate, no cert-manager, or there is no verdict")
         .alerts(rules, &of_certificates),
+        Panel::lines(
+            93,
+            "Gateways",
+            "Gateways, each by the worst that is so of it, as their controllers say.",
+        )
+        .size(12, 6)
+        .query(&once(&["state"], &series("netvitals_gateways", "")), "{{state}}")
+        .unit("short")
+        .empty("no Gateway, no Gateway API, or there is no verdict")
+        .alerts(rules, &["NetvitalsGatewayNotProgrammed"]),
+        Panel::lines(
+            94,
+            "Routes of Gateways",
+            "HTTPRoutes and GRPCRoutes, each by the worst that is so of it. With controllers that \
+             never answer all are silent, which is no fault.",
+        )
+        .size(12, 6)
+        .query(&once(&["state"], &series("netvitals_gateway_routes", "")), "{{state}}")
+        .unit("short")
+        .empty("no route, no Gateway API, or there is no verdict")
+        .alerts(rules, &["NetvitalsGatewayRouteNotAccepted"]),
     ];
     Row { title: Some((90, "External")), panels }
 }

@@ -116,6 +116,7 @@ fn run_as_they_stand(stage: &Stage) {
         ("SERVICE", NAME),
         ("INGRESS", NAME),
         ("CERTIFICATE", NAME),
+        ("GATEWAY", NAME),
         ("POLICY", NAME),
         ("PROXY_POD", pod),
         ("CNI_POD", pod),

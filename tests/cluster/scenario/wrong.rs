@@ -78,8 +78,10 @@ fn show(stage: &Stage) {
     cluster.serve(&kinds);
     // It looks for kinds every two minutes.
     stage.every_page("the kinds are followed", secs(240), |page| {
-        let followed = page.all("netvitals_watched_objects", &[("kind", "Certificate")]);
-        holds(!followed.is_empty(), || "not yet".into())
+        ["Certificate", "Gateway"].into_iter().try_for_each(|kind| {
+            let followed = page.all("netvitals_watched_objects", &[("kind", kind)]);
+            holds(!followed.is_empty(), || format!("{kind} is not yet"))
+        })
     });
     cluster.kubectl(&["create", "namespace", NAMESPACE]);
     for wrong in &all {
