@@ -1,6 +1,6 @@
-//! The network of nodes, as they say themselves, and the ranges of all.
+//! The network of nodes, as they say themselves and as their new pods see it, and the ranges of all.
 
-use super::promql::{broken, count, found, many, nodes, once, total};
+use super::promql::{broken, count, found, lines, many, nodes, once, total};
 use super::{Alert, Group, critical, warning, words};
 
 pub(super) fn group() -> Group {
@@ -51,6 +51,46 @@ pub(super) fn group() -> Group {
             panel: 65,
             ..warning("NodeNetworkNotReady")
         },
+        Alert {
+            expr: many(&broken("sandbox_failures"), &all),
+            pending: "2m",
+            keep: "5m",
+            summary: "Several nodes, or the only one, start no pod.",
+            says: [
+                "These nodes are Ready, and the network of none of their new pods is made: ",
+                &words::nodes("sandbox_failures"),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl get events -A --field-selector reason=FailedCreatePodSandBox",
+            panel: 44,
+            ..critical("PodSandboxFailing")
+        },
+        Alert {
+            expr: nodes(&[], r#"check="sandbox_failures", severity="problem""#) + " == 1",
+            pending: "2m",
+            keep: "5m",
+            summary: "A node starts no pod.",
+            says: "Node {{ $labels.node }} is Ready, and the network of none of its new pods is made."
+                .into(),
+            next: "kubectl get pods -A -o wide --field-selector spec.nodeName={{ $labels.node }},status.phase=Pending",
+            panel: 44,
+            ..warning("PodSandboxFailing")
+        },
+        Alert {
+            why: "A pod is found after a minute; where a whole node fails, that is found in its place.",
+            expr: stuck(),
+            pending: "4m",
+            keep: "5m",
+            summary: "Pods wait for their network.",
+            says: "{{ if $labels.name }}Pods of namespace {{ $labels.name }} could go only to nodes that are not ready or \
+                   have no network.{{ else }}{{ $value }} pods have waited for their network for minutes, on nodes where \
+                   others get theirs.{{ end }}"
+                .into(),
+            next: "kubectl get pods -A -o wide --field-selector status.phase=Pending",
+            panel: 44,
+            ..warning("PodsStuckOnNetwork")
+        },
     ]);
     Group { name: "cni", component: "cni", alerts }
 }
@@ -80,7 +120,7 @@ fn ranges() -> [Alert; 2] {
             ]
             .concat(),
             next,
-            panel: 44,
+            panel: 47,
             ..critical("CIDROverlap")
         },
         Alert {
@@ -96,8 +136,14 @@ fn ranges() -> [Alert; 2] {
             ]
             .concat(),
             next,
-            panel: 44,
+            panel: 47,
             ..warning("CIDROverlap")
         },
     ]
+}
+
+fn stuck() -> String {
+    let pods = count(&once(&["namespace", "name"], &found(r#"code="sandbox_failures.network""#)));
+    let without_node = once(&["name"], &found(r#"code="sandbox_failures.no_node""#));
+    lines(&[&(pods + " > 0"), "or", &(without_node + " == 1")])
 }

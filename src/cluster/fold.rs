@@ -17,6 +17,13 @@ pub trait Folded: Fact {
     ///
     /// The same object may come again, as lists do not know what was there before.
     fn fold(memory: &mut Self::Memory, key: Key, fact: Option<Self>, now: Clock);
+
+    /// Takes in that a list begins, which gives what there is whether it is known or not, or that
+    /// it is over.
+    fn list(_memory: &mut Self::Memory, _begins: bool) {}
+
+    /// Takes in that an object is there no more. What it said did happen.
+    fn gone(_memory: &mut Self::Memory, _key: &Key) {}
 }
 
 /// What is remembered of one kind.
@@ -51,8 +58,10 @@ impl<T: Folded> Fold<T> {
             Event::Put(key, fact) => T::fold(&mut self.memory, key, Some(fact), now),
             Event::Undecoded(key) => T::fold(&mut self.memory, key, None, now),
             Event::Absent => self.memory = T::Memory::default(),
-            // What is deleted did happen.
-            Event::Begin | Event::Gone(_) | Event::Done | Event::Alive | Event::Unavailable(_) => {}
+            Event::Begin => T::list(&mut self.memory, true),
+            Event::Done => T::list(&mut self.memory, false),
+            Event::Gone(key) => T::gone(&mut self.memory, &key),
+            Event::Alive | Event::Unavailable(_) => {}
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What holds the facts and follows them: all that is known of a cluster at one moment.
 //!
 //! From the ground up: `clock`, `event`, `life`, `table` and `fold` know one kind each; `state` is all
-//! of them, and brings every change of an object to those that follow it; `endpoints` is one of these;
-//! `followers` lists them; `agents` says which agents can be believed, `known` what they may
-//! speak of. Without I/O; time comes in as a value.
+//! of them, and brings every change of an object to those that follow it; `endpoints` and
+//! `sandboxes` are two of these, `followers` lists them; `pod_events` is what is remembered of a kind
+//! that is not kept; `agents` says which agents can be believed, `known` what they may speak of.
+//! Without I/O; time comes in as a value.
 
 pub mod agents;
 mod change;
@@ -14,6 +15,9 @@ mod fold;
 mod followers;
 mod known;
 mod life;
+mod pod_events;
+mod recent;
+pub mod sandboxes;
 mod settings;
 mod state;
 mod table;
@@ -25,6 +29,7 @@ pub use clock::Clock;
 pub use event::Event;
 pub use fold::Folded;
 pub use life::{Freshness, STALE_AFTER};
+pub use pod_events::{PodEvents, Told};
 pub use settings::Settings;
 pub use state::{Cluster, Follower, Observed, Step};
 pub use table::Table;

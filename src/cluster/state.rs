@@ -200,6 +200,7 @@ impl Cluster {
     ///
     /// As [`read`](Self::read).
     pub fn remember<T: Folded>(&self) -> Result<&T::Memory, Unanswered> {
+        self.read.borrow_mut().insert(T::KIND);
         match self.source::<Fold<T>>(T::KIND) {
             Some(fold) => fold.answer(self.now),
             None => Err(Unknown::NotListed(T::KIND.label).into()),

@@ -18,12 +18,15 @@ mod node;
 mod observation;
 mod plan;
 mod pod;
+mod pod_event;
 mod protocol;
 mod resources;
+mod sandbox;
 mod service;
 mod service_cidr;
 mod uid;
 mod unknown;
+mod unscheduled;
 
 pub use cert_manager::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Order, Says,
@@ -55,9 +58,12 @@ pub use plan::{
     ServicePlan,
 };
 pub use pod::{Addresses, Container, Pod, Ports, Stuck};
+pub use pod_event::{PodEvent, PodWarning};
 pub use protocol::{IpFamily, Protocol};
 pub use resources::{Amount, Bounded, Bounds, Resources};
+pub use sandbox::SandboxFailure;
 pub use service::{LoadBalancer, Service, ServicePort, TargetPort};
 pub use service_cidr::{ServiceCidr, ServiceCidrSpec};
 pub use uid::Uid;
 pub use unknown::{Skipped, Unanswered, Unknown};
+pub use unscheduled::Unscheduled;

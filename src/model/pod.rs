@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{ControlPlane, Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid};
+use super::{
+    ControlPlane, Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid, Unscheduled,
+};
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -47,6 +49,9 @@ pub struct Pod {
     /// What keeps one of its containers from running; absent while they run, and while they wait
     /// for what comes by itself.
     pub stuck: Option<Stuck>,
+    /// What keeps it from every node, where that has to do with the network: the condition
+    /// `PodScheduled` is `False`, and its message says so.
+    pub unscheduled: Option<Unscheduled>,
 }
 
 /// What `state.waiting.reason` of a container says that will not run without help.
@@ -79,6 +84,12 @@ impl Pod {
     /// Whether it takes an address from its node's pool, or waits for one.
     pub fn wants_address(&self) -> bool {
         self.node.is_some() && !self.host_network && !self.ended
+    }
+
+    /// Whether it waits for its sandbox, with which its address comes. One that is on its way out
+    /// waits for nothing any more.
+    pub fn waits(&self) -> bool {
+        self.wants_address() && self.addresses.is_empty() && !self.terminating
     }
 }
 

@@ -26,6 +26,11 @@ pub const HOLES: &[&str] = &[
     "proxy_namespace",
     "proxy_pod",
     "proxy_owner",
+    // The node, where it is this that has to be looked at there.
+    "bridge_node",
+    "config_node",
+    "leases_node",
+    "plugins_node",
     // A whole one, as JSON.
     "policy",
     // The name of one that is there.

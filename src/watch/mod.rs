@@ -19,6 +19,7 @@ mod node;
 mod object;
 mod plain;
 mod pod;
+mod pod_event;
 mod progress;
 mod quantity;
 mod request;
@@ -47,7 +48,7 @@ use crate::model::{
     Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap,
     EndpointSlice, FlannelConfig, Gateway, GatewayClass, GrpcRoute, HttpRoute, Ingress,
     IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod,
-    Service, ServiceCidr,
+    PodEvent, Service, ServiceCidr,
 };
 use crate::task::{Task, supervise};
 
@@ -72,6 +73,7 @@ pub static ALL: &[Watch] = &[
     watch::<FlannelConfig>(),
     watch::<CiliumConfig>(),
     watch::<EndpointSlice>(),
+    folded::<PodEvent>(),
     watch::<Gateway>(),
     watch::<GatewayClass>(),
     watch::<GrpcRoute>(),
@@ -122,6 +124,14 @@ const fn watch<T: Watched>() -> Watch {
     }
 }
 
+const fn folded<T: Watched + Folded>() -> Watch {
+    Watch {
+        kind: T::KIND,
+        start: |parts| start::<T>(parts, Change::folded),
+        nothing: || nothing::<T>(Change::folded),
+    }
+}
+
 fn start<T: Watched>(parts: Parts, change: fn(Event<T>) -> Change) -> Running {
     let Parts { client, changes, counts, served, restored, task } = parts;
     Box::pin(async move {
@@ -144,11 +154,7 @@ impl Watch {
 
     /// Watches a kind of which no object is kept.
     pub const fn folded<T: Plain + Folded>() -> Self {
-        Self {
-            kind: T::KIND,
-            start: |parts| start::<T>(parts, Change::folded),
-            nothing: || nothing::<T>(Change::folded),
-        }
+        folded::<T>()
     }
 
     /// Returns what is said of the kind in a cluster without any object of it, nor the kind

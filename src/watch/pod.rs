@@ -13,6 +13,7 @@ use super::object::Watched;
 use super::resources::Resources;
 use crate::model::{
     self, Bounded, ControlPlane, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid,
+    Unscheduled,
 };
 
 /// What is kept of `metadata`.
@@ -185,6 +186,7 @@ impl Watched for Pod {
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
+        let conditions = status.conditions.unwrap_or_default();
         let labels = metadata.labels.unwrap_or_default();
         let control_plane = control_plane(&labels, &spec);
         let own_dns = matches!(spec.dns_policy.as_deref(), Some("Default" | "None"));
@@ -204,7 +206,8 @@ impl Watched for Pod {
             host_network: spec.host_network.unwrap_or_default(),
             own_dns,
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
-            ready: status.conditions.is_some_and(|all| all.iter().any(is_ready)),
+            ready: conditions.iter().any(is_ready),
+            unscheduled: conditions.iter().find_map(unscheduled),
             terminating: metadata.deletion_timestamp.is_some(),
             stuck: stuck(status.init_container_statuses)
                 .or_else(|| stuck(status.container_statuses)),
@@ -321,6 +324,12 @@ fn stuck(all: Option<Vec<ContainerStatus<'_>>>) -> Option<Stuck> {
             _ => return None,
         })
     })
+}
+
+/// Returns what a condition says of why there is no node for a pod.
+fn unscheduled(condition: &Condition<'_>) -> Option<Unscheduled> {
+    let is_meant = condition.is("PodScheduled") && condition.status() == Status::False;
+    Unscheduled::of(condition.message.as_deref().filter(|_| is_meant)?)
 }
 
 /// Returns the named ports, in the order in which the endpoint controller looks them up: those
@@ -626,6 +635,22 @@ mod tests {
             );
             let pod: Pod = read(&json);
             assert_eq!((pod.ended, pod.terminating, pod.ready), (ended, true, false), "{phase}");
+        }
+    }
+
+    #[test]
+    fn a_pod_without_a_node_says_what_it_has_to_do_with_the_network() {
+        for (status, message, unscheduled) in [
+            ("False", "4 Too many pods", Some(Unscheduled::TooManyPods)),
+            ("False", "4 Insufficient cpu", None),
+            ("True", "4 Too many pods", None),
+        ] {
+            let pod: Pod = read(&format!(
+                r#"{{ "status": {{ "conditions": [{{ "type": "PodScheduled", "status": "{status}",
+                    "reason": "Unschedulable",
+                    "message": "0/4 nodes are available: {message}." }}] }} }}"#
+            ));
+            assert_eq!(pod.unscheduled, unscheduled, "{status} {message}");
         }
     }
 

@@ -58,7 +58,7 @@ impl Resource {
         let parameters = ListParams {
             limit: Some(limit),
             continue_token: next,
-            field_selector: self.selector(),
+            field_selector: selector(self.kind),
             ..ListParams::default()
         };
         let request = self.path().list(&parameters);
@@ -81,7 +81,7 @@ impl Resource {
         let parameters = WatchParams {
             timeout: Some(seconds),
             send_initial_events: all,
-            field_selector: self.selector(),
+            field_selector: selector(self.kind),
             ..WatchParams::default()
         };
         let request = self.path().watch(&parameters, version);
@@ -91,11 +91,6 @@ impl Resource {
 
     fn path(&self) -> kube::core::Request {
         kube::core::Request::new(self.kind.path(self.version))
-    }
-
-    /// Selects the objects of the one name that is followed.
-    fn selector(&self) -> Option<String> {
-        self.kind.only.map(|name| format!("metadata.name={name}"))
     }
 
     /// Sends a request, counts it, and tells an answer from a refusal.
@@ -114,6 +109,12 @@ impl Resource {
             .map_err(|error| WatchError::Unreachable(chain(&error)))?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
+}
+
+/// Selects the objects of the one name that is followed, or of the fields that they are to have.
+fn selector(kind: &Kind) -> Option<String> {
+    let name = kind.only.map(|name| format!("metadata.name={name}"));
+    name.or_else(|| kind.fields.map(str::to_owned))
 }
 
 /// Sends a request, whose answer has to begin within `patience`.
@@ -193,6 +194,22 @@ impl Lines {
                 Some(Ok(frame)) => self.frame = frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => return Err(WatchError::Unreachable(chain(&error))),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{ConfigMap, Fact, Pod, PodEvent};
+
+    #[test]
+    fn the_api_selects_what_is_followed_of_a_kind() {
+        for (kind, selector) in [
+            (Pod::KIND, None),
+            (ConfigMap::<0>::KIND, Some("metadata.name=coredns")),
+            (PodEvent::KIND, Some("type=Warning,regarding.kind=Pod")),
+        ] {
+            assert_eq!(super::selector(kind).as_deref(), selector, "{}", kind.label);
         }
     }
 }

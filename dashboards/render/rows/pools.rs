@@ -1,7 +1,7 @@
-//! IP pools: how much is left for pods, and whether ranges stay apart.
+//! IP pools and sandboxes: how much is left for pods, whether they get it, and whether ranges stay apart.
 
 use crate::render::grafana::{Panel, Row};
-use crate::render::query::{on_nodes, once, series};
+use crate::render::query::{on_nodes, once, quantile, rate, series};
 use crate::rules::Rules;
 
 pub(super) fn row(rules: &Rules) -> Row {
@@ -51,7 +51,7 @@ pub(super) fn row(rules: &Rules) -> Row {
         .empty("nobody waits, or no pool is known")
         .alerts(rules, &["NetvitalsIPPoolExhausted"]),
         Panel::lines(
-            44,
+            47,
             "Ranges that overlap",
             "Nodes of which a range or an address lies in one that is for something else, or is \
              another's. All are 0 where ranges are planned well.",
@@ -66,5 +66,44 @@ pub(super) fn row(rules: &Rules) -> Row {
         .empty("there is no verdict")
         .alerts(rules, &["NetvitalsCIDROverlap"]),
     ];
-    Row { title: Some((40, "IP pools")), panels }
+    let panels = panels.into_iter().chain(sandboxes(rules)).collect();
+    Row { title: Some((40, "IP pools and sandboxes")), panels }
+}
+
+fn sandboxes(rules: &Rules) -> [Panel; 3] {
+    let failures = rate(&on_nodes("netvitals_sandbox_failure_events_total", ""));
+    let buckets = rate(&series("netvitals_pod_sandbox_setup_seconds_bucket", ""));
+    let buckets = once(&["le"], &buckets);
+    [
+        Panel::lines(
+            44,
+            "Pods that wait, by cause",
+            "Pods without a sandbox on their node, and without a node for reasons of the network. A \
+             moment is normal; volumes and images are not the network's.",
+        )
+        .query(&once(&["cause"], &series("netvitals_waiting_pods", "")), "{{cause}}")
+        .unit("short")
+        .empty("no verdict")
+        .alerts(rules, &["NetvitalsPodSandboxFailing", "NetvitalsPodsStuckOnNetwork"]),
+        Panel::lines(
+            45,
+            "Failed sandboxes",
+            "Events a second that tell of one, by node and class. Fewer than there are: kubelets \
+             drop what comes too often.",
+        )
+        .query(&format!("{} > 0", once(&["node", "class"], &failures)), "{{node}} {{class}}")
+        .unit("short")
+        .empty("no sandbox has failed")
+        .alerts(rules, &["NetvitalsPodSandboxFailing"]),
+        Panel::lines(
+            46,
+            "Time until a pod has its sandbox",
+            "From the node of a pod to its address, by the clock of the cluster role. Images may be \
+             a part of it.",
+        )
+        .query(&quantile("0.5", &buckets), "half of all")
+        .query(&quantile("0.99", &buckets), "99 of 100")
+        .unit("s")
+        .empty("no pod was started"),
+    ]
 }

@@ -4,3 +4,5 @@ pub mod cidr_overlap;
 pub mod ip_pools;
 pub mod node_network_ready;
 mod node_ranges;
+pub mod sandbox_failures;
+mod waiting;

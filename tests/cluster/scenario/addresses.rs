@@ -42,8 +42,21 @@ fn show(stage: &Stage) {
         holds(utilisation == 1.0 && waiting > 0.0, || format!("{utilisation} used, {waiting} wait"))
     });
     stage.finds("ip_pools.exhausted", "Node n2", secs(120));
-    stage.nothing_but(|found| found.code == "ip_pools.exhausted" && found.object == "Node n2");
+    stage.every_page("their events say that it is the network", secs(120), |page| {
+        let waits = [("node", "n2"), ("cause", "network")];
+        let waiting = page.value("netvitals_pods_waiting_for_sandbox", &waits)?;
+        let of_class = [("node", "n2"), ("class", "ip_exhausted")];
+        let failures = page.value("netvitals_sandbox_failure_events_total", &of_class)?;
+        holds(waiting > 0.0 && failures > 0.0, || format!("{waiting} wait, {failures} failures"))
+    });
+    stage.names_root("ip_pools.exhausted", "Node n2", secs(120));
+    // Of one workload, each pod is told by itself.
+    stage.nothing_but(|found| match found.code.as_str() {
+        "ip_pools.exhausted" => found.object == "Node n2",
+        code => code == "sandbox_failures.network" && found.node == "n2",
+    });
     stage.monitor().fires("NetvitalsIPPoolExhausted", secs(120), |_| true);
+    stage.monitor().fires("NetvitalsPodsStuckOnNetwork", secs(180), |_| true);
     cluster.api().delete(&format!("{deployments}/many"), true);
     until("the pods are gone", secs(120), || {
         let pods = cluster.pods("default", "app=many")?;
@@ -51,4 +64,5 @@ fn show(stage: &Stage) {
     });
     stage.healthy(secs(120));
     stage.monitor().resolves("NetvitalsIPPoolExhausted", secs(120));
+    stage.monitor().resolves("NetvitalsPodsStuckOnNetwork", secs(120));
 }

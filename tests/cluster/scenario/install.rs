@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Instant;
 
 use axum::http::Method;
+use netvitals::watch;
 use serde_json::{Value, json};
 
 use super::{Scenario, bare};
@@ -146,29 +147,13 @@ fn privileges(cluster: &Cluster, release: &Release<'_>) {
     for part in release.parts {
         let account = format!("{}-{}", release.fullname, part.component());
         let more: BTreeSet<String> = may(&account).difference(&nothing).cloned().collect();
-        let watched = [
-            "namespaces",
-            "nodes",
-            "pods",
-            "services",
-            "endpointslices.discovery.k8s.io",
-            "certificaterequests.cert-manager.io",
-            "certificates.cert-manager.io",
-            "challenges.acme.cert-manager.io",
-            "clusterissuers.cert-manager.io",
-            "issuers.cert-manager.io",
-            "orders.acme.cert-manager.io",
-            "gatewayclasses.gateway.networking.k8s.io",
-            "gateways.gateway.networking.k8s.io",
-            "grpcroutes.gateway.networking.k8s.io",
-            "httproutes.gateway.networking.k8s.io",
-            "ingressclasses.networking.k8s.io",
-            "ingresses.networking.k8s.io",
-            "networkpolicies.networking.k8s.io",
-        ];
-        let watched = watched.map(|kind| format!("{kind} [] [] [list watch]"));
-        let expected =
-            if *part == Part::Cluster { BTreeSet::from(watched) } else { BTreeSet::new() };
+        let watched = watch::ALL.iter().map(|watch| {
+            let group = watch.kind.group;
+            let dot = if group.is_empty() { "" } else { "." };
+            let (plural, only) = (watch.kind.plural, watch.kind.only.unwrap_or_default());
+            format!("{plural}{dot}{group} [] [{only}] [list watch]")
+        });
+        let expected = if *part == Part::Cluster { watched.collect() } else { BTreeSet::new() };
         assert_eq!(more, expected, "{account}");
         for pod in cluster.netvitals_in(namespace, *part) {
             holds_little(cluster, namespace, *part, &pod);

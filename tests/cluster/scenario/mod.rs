@@ -23,6 +23,7 @@ mod policy;
 mod ranges;
 mod reach;
 mod remedies;
+mod sandboxes;
 mod throttling;
 mod wrong;
 
@@ -66,6 +67,7 @@ static FILES: &[&[Scenario]] = &[
     throttling::ALL,
     addresses::ALL,
     ranges::ALL,
+    sandboxes::ALL,
     endpoints::ALL,
     remedies::ALL,
     wrong::ALL,

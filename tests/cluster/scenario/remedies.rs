@@ -202,6 +202,7 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
             "replicas" => "2",
             hole if hole.ends_with("namespace") => NAMESPACE,
             hole if hole.ends_with("owner") => "deployment/it",
+            hole if hole.ends_with("_node") => "n1",
             "container" => "coredns",
             "policy" => POLICY,
             _ => NAME,

@@ -105,6 +105,21 @@ fn one_dead_node_is_one_alert() {
 }
 
 #[test]
+fn a_node_that_starts_no_pod_is_told_by_what_is_to_be_repaired() {
+    let text = "
+        IPPoolExhausted warning cluster=east kind=Node name=n1 node=n1
+        PodSandboxFailing warning cluster=east node=n1
+        PodSandboxFailing warning cluster=east node=n2
+        AgentMissing warning cluster=east kind=Node name=n2 node=n2
+        PodsStuckOnNetwork warning cluster=east";
+    let left = "
+        IPPoolExhausted warning cluster=east kind=Node name=n1 node=n1
+        PodSandboxFailing warning cluster=east node=n2
+        PodsStuckOnNetwork warning cluster=east";
+    assert_eq!(told(text), alerts(left));
+}
+
+#[test]
 fn another_node_and_another_cluster_are_told() {
     let others = "
         PodUnreachable warning cluster=east node=n2

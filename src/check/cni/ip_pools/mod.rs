@@ -5,23 +5,24 @@
 //!
 //! A node's pool may fill on purpose, so it is a problem only once pods wait for an address. What
 //! is told of a pool is what the API shows, and an address that a runtime leaked is not seen: so
-//! pods that wait for long are told whatever the pool looks like. Left out: how many nodes or
-//! blocks a cluster can still have, where only flags of the controller manager would say it.
+//! pods that wait for long are told whatever the pool looks like, unless their events say that it is
+//! for something else. Left out: how many nodes or blocks a cluster can still have, where only flags
+//! of the controller manager would say it.
 
 mod codes;
 mod host_local;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 pub use self::codes::{EXHAUSTED, FILLING, TOO_SMALL, WAITING_PODS};
-pub use self::waiting::Waiting;
+use super::waiting::Cause;
+pub use super::waiting::Waiting;
 use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Fact, IpFamily, Key, Kind, Name, Node, Object, Pod, Skipped, Unanswered, Unknown,
+    Fact, IpFamily, Key, Kind, Name, Node, Object, Pod, PodEvent, Skipped, Unanswered, Unknown,
 };
 
 /// Compares what each pool holds with what pods have of it.
@@ -31,7 +32,8 @@ pub static CHECK: Check = Check {
     question: "Are there addresses left for new pods?",
     runbook: "NetvitalsIPPoolExhausted",
     needs: &[Node::KIND, Pod::KIND],
-    wants: &[],
+    // They say which pods wait for something else.
+    wants: &[PodEvent::KIND],
     families: &[ADDRESSES.desc(), USED.desc(), RESERVED.desc(), UTILISATION.desc(), WAITING.desc()],
     codes: &[&EXHAUSTED, &FILLING, &TOO_SMALL, &WAITING_PODS],
     run,
@@ -135,6 +137,20 @@ impl Pool {
         }
     }
 
+    /// What a pod may wait for that has something to do with the pool. One without any address
+    /// fails in as many words as there are plugins.
+    fn meant(&self) -> fn(Cause) -> bool {
+        if self.addresses == 0 { Cause::may_be_network } else { Cause::may_be_address }
+    }
+
+    /// Returns how many pods may wait for an address of it, rather than for something else.
+    fn wanted(&self, waiting: &Waiting<'_>) -> u64 {
+        match &self.scope {
+            Scope::Cluster(_) => waiting.count(None, self.meant()),
+            Scope::Node { node, .. } => waiting.count(Some(node), self.meant()),
+        }
+    }
+
     /// Whether no address is free; where it is not known how many the CNI keeps, more pods that
     /// wait than there seem to be addresses say so.
     fn is_exhausted(&self, waiting: u64) -> bool {
@@ -202,7 +218,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
 
 /// Asks every adapter; one that cannot answer is a gap, unless no other answers.
 fn judge(adapters: &[&Adapter], cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
-    let waiting = Waiting::of(cluster)?;
+    let waiting = Waiting::of(cluster, cluster.remember::<PodEvent>().ok())?;
     let mut silence = Unanswered::from(Skipped::NotApplicable);
     let mut all: Option<Vec<Pool>> = None;
     for adapter in adapters {
@@ -222,10 +238,36 @@ fn judge(adapters: &[&Adapter], cluster: &Cluster, out: &mut Output) -> Result<(
     let all = all.ok_or(silence)?;
     let is_told = |node: &Name| {
         let here = |pool: &&Pool| matches!(&pool.scope, Scope::Node { node: of, .. } if of == node);
-        all.iter().filter(here).any(|pool| pool.is_exhausted(pool.waiting(&waiting)))
+        all.iter().filter(here).any(|pool| pool.is_exhausted(pool.wanted(&waiting)))
     };
-    waiting.tell(out, is_told)?;
+    waits(cluster, out, &waiting, is_told)?;
     out.statement(statement(&all));
+    Ok(())
+}
+
+/// Finds the pods that wait although their node's pool does not say why; `is_told` says of which
+/// node it does.
+fn waits(
+    cluster: &Cluster,
+    out: &mut Output,
+    waiting: &Waiting<'_>,
+    is_told: impl Fn(&Name) -> bool,
+) -> Result<(), Unanswered> {
+    let nodes = cluster.read::<Node>()?;
+    // On a node that is young, leaves or has no network of its own, that is no fault.
+    let counts = |name: &Name| {
+        let node = nodes.get(&Key::new("", name.clone()));
+        node.is_some_and(|node| !node.is_virtual() && cluster.is_settled(name, node))
+    };
+    for (node, pods) in waiting.iter().filter(|(node, _)| counts(node) && !is_told(node)) {
+        for waiter in pods.iter().filter(|it| it.cause.may_be_address()) {
+            let message = format!(
+                "on {node}, where addresses look free, it has none yet: look at its events for \
+                 FailedCreatePodSandBox"
+            );
+            out.finding(Finding::of::<Pod>(&WAITING_PODS, waiter.key.clone(), message).on(node));
+        }
+    }
     Ok(())
 }
 
@@ -259,8 +301,8 @@ fn tell(out: &mut Output, ipam: &str, pool: &Pool, waiting: &Waiting<'_>) {
         out.sample(&USED, labels, used as f64);
         out.sample(&UTILISATION, labels, utilisation);
     }
-    for (code, message) in pool.faults(waits) {
-        let first = node.and_then(|node| waiting.first(node));
+    for (code, message) in pool.faults(pool.wanted(waiting)) {
+        let first = node.and_then(|node| waiting.first(node, pool.meant()));
         let mut finding = Finding::about(code, subject.clone(), message)
             .with("pod_namespace", first.map(|key| &key.namespace))
             .with("pod", first.map(|key| &key.name));

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::*;
+use crate::cluster::Event;
 use crate::fixtures::{answer, cluster};
-use crate::model::{Addresses, Unknown};
+use crate::model::{Addresses, PodWarning, SandboxFailure, Unknown};
 
 /// A node with 13 addresses.
 fn small(facts: Cluster, node: &str, third: u8) -> Cluster {
@@ -324,4 +325,39 @@ fn a_pod_that_waits_on_a_node_that_is_young_or_leaves_is_no_fault() {
     let facts = pod(used(4), 99, waits);
     assert_eq!(codes(&facts).len(), 1);
     assert_eq!(codes(&facts.node_with("n1", young)), [""; 0]);
+}
+
+#[test]
+fn a_pod_whose_events_say_that_it_waits_for_something_else_waits_for_no_address() {
+    let waiting = || pod(used(4).after(0), 99, waits);
+    let told = ["ip_pools.waiting Pod shop/cart-99"];
+    let sandbox = PodWarning::Sandbox;
+    for (says, found) in [
+        (PodWarning::Volume, &[][..]),
+        (sandbox(SandboxFailure::CniBinaryMissing), &[]),
+        (sandbox(SandboxFailure::NotNetwork), &[]),
+        // Addresses look free, and the plugin has none: they leaked.
+        (sandbox(SandboxFailure::IpExhausted), &told),
+        (sandbox(SandboxFailure::Other), &told),
+        (PodWarning::Other, &told),
+    ] {
+        assert_eq!(codes(&waiting().warned("shop/cart-99", says)), found, "{says:?}");
+    }
+    // Where events cannot be read, that is said, and it is told all the same.
+    let forbidden = Event::<PodEvent>::Unavailable(Unknown::Forbidden("Event"));
+    let answer = answer(&CHECK, &waiting().folded(forbidden));
+    assert_eq!(answer.gaps, [("events", Unknown::Forbidden("Event").into())]);
+    assert_eq!(answer.findings.len(), 1);
+    // A pool that is full on purpose is no fault for one that waits for its Secret.
+    let full = || pod(used(13).after(0), 99, waits);
+    assert_eq!(codes(&full()), ["ip_pools.exhausted Node n1"]);
+    assert_eq!(codes(&full().warned("shop/cart-99", PodWarning::Volume)), [""; 0]);
+    // A node without a range fails in other words.
+    let bare = full().node_with("n1", |node| node.pod_cidrs.clear());
+    let bare = small(bare, "n2", 2).warned("shop/cart-99", sandbox(SandboxFailure::CniNotReady));
+    let mut bare = bare;
+    for number in 2..15 {
+        bare = pod(bare, number, |pod| pod.ended = true);
+    }
+    assert_eq!(codes(&bare), ["ip_pools.exhausted Node n1"]);
 }
