@@ -84,8 +84,7 @@ pub(super) fn group() -> Group {
             keep: "5m",
             summary: "Pods wait for their network.",
             says: "{{ if $labels.name }}Pods of namespace {{ $labels.name }} could go only to nodes that are not ready or \
-                   have no network.{{ else }}{{ $value }} pods have waited for their network for minutes, on nodes where \
-                   others get theirs.{{ end }}"
+                   have no network.{{ else }}{{ $value }} pods have waited for their network for minutes, and do not start.{{ end }}"
                 .into(),
             next: "kubectl get pods -A -o wide --field-selector status.phase=Pending",
             panel: 44,
