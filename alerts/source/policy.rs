@@ -40,53 +40,44 @@ const SELECTORS: &[(&str, &str)] = &[
 ];
 
 pub(super) fn group() -> Group {
-    let of_dns = found(r#"check="policy_dns_egress", severity="warning""#);
     let dns = Alert {
         why: "By policy and not by code, because one may become another while the alert waits.",
-        expr: once(&["namespace", "name"], &of_dns) + " == 1",
         pending: "5m",
-        keep: "5m",
         summary: "A policy keeps pods from cluster DNS.",
-        says: [
-            "NetworkPolicy {{ $labels.namespace }}/{{ $labels.name }}:",
-            &words::codes_in_namespace("policy_dns_egress", DNS),
-        ]
-        .concat(),
         next: "kubectl -n {{ $labels.namespace }} describe networkpolicies",
         panel: 101,
-        ..warning("DNSBlockedByPolicy")
+        ..told("DNSBlockedByPolicy", "NetworkPolicy", "policy_dns_egress", DNS)
     };
-    let of_services = found(r#"check="policy_service_ingress", severity="warning""#);
     let services = Alert {
         why: "By Service and not by code, because one may become another while the alert waits.",
-        expr: once(&["namespace", "name"], &of_services) + " == 1",
         pending: "5m",
-        keep: "5m",
         summary: "Policies let nobody in to a Service's pods.",
-        says: [
-            "Service {{ $labels.namespace }}/{{ $labels.name }}:",
-            &words::codes_in_namespace("policy_service_ingress", SERVICES),
-        ]
-        .concat(),
         next: "kubectl -n {{ $labels.namespace }} describe networkpolicies",
         panel: 102,
-        ..warning("ServiceBlockedByPolicy")
+        ..told("ServiceBlockedByPolicy", "Service", "policy_service_ingress", SERVICES)
     };
-    let of_selectors = found(r#"check="policy_selectors", severity="warning""#);
     let selectors = Alert {
         why: "By policy and not by code, because one policy may have both.",
-        expr: once(&["namespace", "name"], &of_selectors) + " == 1",
         pending: "15m",
-        keep: "5m",
         summary: "A policy's rule matches nothing, though what it means is there.",
-        says: [
-            "NetworkPolicy {{ $labels.namespace }}/{{ $labels.name }}:",
-            &words::codes_in_namespace("policy_selectors", SELECTORS),
-        ]
-        .concat(),
         next: "kubectl -n {{ $labels.namespace }} describe networkpolicy {{ $labels.name }}",
         panel: 103,
-        ..warning("PolicyIneffective")
+        ..told("PolicyIneffective", "NetworkPolicy", "policy_selectors", SELECTORS)
     };
     Group { name: "policy", component: "policy", alerts: vec![dns, services, selectors] }
+}
+
+/// What is the same of the warnings of a check, one alert for each object.
+fn told(name: &'static str, kind: &str, check: &str, codes: &[(&str, &str)]) -> Alert {
+    let warned = found(&format!(r#"check="{check}", severity="warning""#));
+    Alert {
+        expr: once(&["namespace", "name"], &warned) + " == 1",
+        keep: "5m",
+        says: [
+            &format!("{kind} {{{{ $labels.namespace }}}}/{{{{ $labels.name }}}}:"),
+            &*words::codes_in_namespace(check, codes),
+        ]
+        .concat(),
+        ..warning(name)
+    }
 }

@@ -4,5 +4,6 @@ pub mod cidr_overlap;
 pub mod ip_pools;
 pub mod node_network_ready;
 mod node_ranges;
+mod remedies;
 pub mod sandbox_failures;
 mod waiting;

@@ -1,5 +1,6 @@
 //! What can be wrong with pools of addresses.
 
+use crate::check::cni::remedies::{ELSEWHERE, STILL_PENDING};
 use crate::check::{Code, Remedy, Symptom};
 use crate::model::{Fact, Node, Pod};
 
@@ -15,15 +16,8 @@ pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND])
             "kubectl cordon {node}",
             "no new pod is sent there; undone by kubectl uncordon, once pods have left",
         ),
-        Remedy::fix(
-            "kubectl -n {pod_namespace} delete pod {pod}",
-            "what owns it makes another, which starts on another node once this one is cordoned; \
-             a pod that nothing owns is gone for good",
-        ),
-        Remedy::verify(
-            "kubectl get pods -A -o wide --field-selector \
-             spec.nodeName={node},status.phase=Pending",
-        ),
+        ELSEWHERE,
+        STILL_PENDING,
     ]);
 
 /// A pool of the whole cluster is nearly used up.

@@ -1,5 +1,6 @@
 //! What can be wrong with sandboxes, and what to do about it.
 
+use crate::check::cni::remedies::{ELSEWHERE, STILL_PENDING};
 use crate::check::{Code, Remedy, Symptom};
 use crate::model::{Fact, Namespace, Node, Pod};
 
@@ -27,15 +28,8 @@ pub static NODE_FAILING: Code = Code::problem("sandbox_failures.node_failing", &
             "kubectl cordon {node}",
             "no new pod is sent there; undone by kubectl uncordon, once a pod starts there again",
         ),
-        Remedy::fix(
-            "kubectl -n {pod_namespace} delete pod {pod}",
-            "what owns it makes another, which starts on another node once this one is cordoned; \
-             a pod that nothing owns is gone for good",
-        ),
-        Remedy::verify(
-            "kubectl get pods -A -o wide --field-selector \
-             spec.nodeName={node},status.phase=Pending",
-        ),
+        ELSEWHERE,
+        STILL_PENDING,
     ]);
 
 /// A pod waits for its network.
