@@ -115,8 +115,9 @@ impl Shown {
     }
 }
 
-/// Shows the scenarios with one of the words in their names on `count` clusters, and what is `besides`: those the last
-/// lane does alone, before it has a cluster. With anything besides there is one cluster more, for what takes long.
+/// Shows the scenarios with one of the words in their names on `count` clusters, and what is `besides`: those the first
+/// lane does alone, before it has a cluster. With anything besides there is one cluster more, for what takes long: the
+/// first one's.
 pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str]]) -> ExitCode {
     let (started, lab) = (Instant::now(), Lab::of(std::process::id()));
     Lab::sweep();
@@ -146,7 +147,7 @@ pub(crate) fn run(count: usize, words: &[&str], chosen: usize, besides: &[&[&str
             .zip(1..)
             .map(|(&pace, lane)| {
                 let (lab, shown) = (&lab, &shown);
-                let besides = if lane == paces.len() { besides } else { &[] };
+                let besides = if lane == 1 { besides } else { &[] };
                 scope.spawn(move || {
                     for part in besides {
                         alone(lane, part, shown);

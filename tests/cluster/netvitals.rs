@@ -1,6 +1,6 @@
 //! netvitals on the cluster: installed as a user would, and what its pods say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
@@ -106,6 +106,14 @@ impl Found {
         };
         Self { code: text("code"), severity: text("severity"), object, node: text("node") }
     }
+}
+
+/// How often each kind that is followed was listed again: not one that the cluster had, and has no more.
+pub(crate) fn relists(page: &Page) -> BTreeMap<String, f64> {
+    let counts = page.all("netvitals_watch_relists_total", &[]);
+    let counts = counts.iter().map(|it| (it.label("kind").to_owned(), it.value));
+    let is_followed = |kind: &str| !page.all("netvitals_source_up", &[("source", kind)]).is_empty();
+    counts.filter(|(kind, _)| is_followed(kind)).collect()
 }
 
 /// The open findings of a page, above info where not `infos`.

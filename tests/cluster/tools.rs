@@ -19,8 +19,8 @@ pub(crate) mod image {
 
 /// The programs of busybox that workloads use.
 const APPLETS: &[&str] = &[
-    "sh", "cat", "chroot", "echo", "grep", "httpd", "ls", "nc", "nslookup", "ping", "sed", "sleep",
-    "true", "wc",
+    "sh", "cat", "chroot", "echo", "grep", "httpd", "ip", "ls", "nc", "nslookup", "ping", "sed",
+    "sleep", "true", "wc",
 ];
 
 /// The folders with the built programs.

@@ -1,6 +1,5 @@
 //! The API server is away, or says no.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use netvitals::check;
@@ -9,7 +8,7 @@ use netvitals::model::{EndpointSlice, Fact};
 use super::endurance::Unheard;
 use super::oracle;
 use super::{Scenario, quick};
-use crate::netvitals::{Part, Pod, findings};
+use crate::netvitals::{Part, Pod, findings, relists};
 use crate::page::Page;
 use crate::stage::{Stage, listed};
 use crate::tools::source;
@@ -135,15 +134,14 @@ fn forbidden(stage: &Stage) {
 fn expired(stage: &Stage) {
     let cluster = &stage.cluster;
     let replicas = cluster.netvitals(Part::Cluster);
-    let relists = |page: &Page| -> BTreeMap<String, f64> {
-        let all = page.all("netvitals_watch_relists_total", &[]);
-        all.iter().map(|it| (it.label("kind").to_owned(), it.value)).collect()
-    };
     let before: Vec<_> = pages(&replicas).unwrap().iter().map(relists).collect();
     cluster.expire_watch();
     until("every kind is listed again", secs(60), || {
         for (page, before) in pages(&replicas)?.iter().zip(&before) {
-            let after = relists(page);
+            let mut after = relists(page);
+            // What was removed from the cluster is not listed any more.
+            after
+                .retain(|kind, _| !page.all("netvitals_source_up", &[("source", kind)]).is_empty());
             let all = after.iter().all(|(kind, count)| before.get(kind) < Some(count));
             holds(all && after.len() >= 6, || format!("{before:?}, then {after:?}"))?;
         }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Scenario, oracle, quick};
+use crate::netvitals::relists;
 use crate::page::Page;
 use crate::stage::Stage;
 use crate::tools::source;
@@ -54,8 +55,8 @@ fn restored(stage: &Stage) {
 }
 
 fn relisted(page: &Page) -> Result<(), String> {
-    let counts = page.all("netvitals_watch_relists_total", &[]);
-    let never: Vec<&str> =
-        counts.iter().filter(|it| it.value == 0.0).map(|it| it.label("kind")).collect();
+    let counts = relists(page);
+    let never: Vec<&String> =
+        counts.iter().filter(|(_, count)| **count == 0.0).map(|(kind, _)| kind).collect();
     holds(never.is_empty() && !counts.is_empty(), || format!("never listed again: {never:?}"))
 }

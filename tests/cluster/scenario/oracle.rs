@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use netvitals::watch;
 use serde_json::Value;
 
 use crate::api;
@@ -21,18 +22,17 @@ fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
     let nodes = cluster.api().list("/api/v1/nodes")?;
     let pods = cluster.api().list("/api/v1/pods")?;
     let mut all: Vec<Expected> = Vec::new();
-    for (kind, path) in [
-        ("Node", "/api/v1/nodes"),
-        ("Namespace", "/api/v1/namespaces"),
-        ("Pod", "/api/v1/pods"),
-        ("Service", "/api/v1/services"),
-        ("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices"),
-        ("NetworkPolicy", "/apis/networking.k8s.io/v1/networkpolicies"),
-        ("Ingress", "/apis/networking.k8s.io/v1/ingresses"),
-        ("IngressClass", "/apis/networking.k8s.io/v1/ingressclasses"),
-    ] {
-        let count = cluster.api().list(path)?.len();
-        all.push(("netvitals_watched_objects", vec![("kind", kind.to_owned())], count as f64));
+    // Of a kind of which only some objects are followed none is kept.
+    for kind in watch::ALL.iter().map(|watch| watch.kind).filter(|kind| kind.fields.is_none()) {
+        let [version, ..] = kind.versions else { return Err(format!("{kind:?} has no version")) };
+        let mut objects = match cluster.api().list(&kind.path(version)) {
+            Ok(objects) => objects,
+            Err(_) if kind.optional => continue,
+            Err(error) => return Err(error),
+        };
+        objects.retain(|object| kind.only.is_none_or(|only| api::name(object) == only));
+        let labels = vec![("kind", kind.label.to_owned())];
+        all.push(("netvitals_watched_objects", labels, objects.len() as f64));
     }
     for vantage in ["pod", "host"] {
         let labels = vec![("vantage", vantage.to_owned())];

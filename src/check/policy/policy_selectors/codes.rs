@@ -4,7 +4,7 @@ use crate::check::{Code, Remedy};
 use crate::model::{Fact, NetworkPolicy};
 
 /// Policies are often applied before the pods and the namespaces of which they speak.
-const GRACE: u64 = 300;
+const GRACE: u64 = 60;
 
 /// A rule asks a namespace for a label that it does not have.
 pub static NAMESPACE_LABEL: Code =
