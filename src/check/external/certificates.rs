@@ -18,13 +18,14 @@ mod stuck;
 
 use std::time::Duration;
 
-use self::age::{LONG, age, is_old};
+use self::age::LONG;
 pub use self::codes::{
     CHALLENGE_STUCK, EXPIRED, EXPIRING, ISSUER_MISSING, ISSUER_NOT_READY, ISSUER_UNUSED,
     NO_APPROVER, NOT_READY, NOT_RENEWED, REQUEST_STUCK, STUCK_DELETING,
 };
 use self::issuance::Issuance;
 use self::issuers::Issuers;
+use crate::check::age::{is_old, lasts};
 use crate::check::words::{count, long, others, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::Cluster;
@@ -135,10 +136,10 @@ fn tell(
             (&NOT_READY, "its last change has not been looked at".to_owned())
         }
         State::NotReady => {
-            let since = age(cluster, begin(certificate)).map(|it| format!(" for {}", long(it)));
+            let lasts = lasts(cluster, begin(certificate));
             let reason =
                 certificate.ready.as_ref().map_or("nothing is said of it", |it| &*it.reason);
-            (&NOT_READY, format!("not ready{}, {reason}", since.unwrap_or_default()))
+            (&NOT_READY, format!("not ready{lasts}, {reason}"))
         }
         State::Expiring => match certificate.renewal {
             Some(renewal) => {

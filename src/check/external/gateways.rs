@@ -7,8 +7,8 @@
 //!
 //! Left out: whether a Gateway answers; routes for TLS, TCP and UDP, sets of listeners, policies;
 //! routes without a parent, which others delegate to; parents that are no Gateways, but for what is
-//! said against them; listeners without a route, and
-//! those whose certificates overlap; backends, where their controller does not look at them.
+//! said against them; listeners without a route, and those whose certificates overlap; backends,
+//! where their controller does not look at them.
 
 mod codes;
 mod entrances;

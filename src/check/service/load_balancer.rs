@@ -17,6 +17,7 @@ mod codes;
 use std::time::Duration;
 
 pub use self::codes::{NEVER_WORKED, NO_TARGETS, PENDING, PORT_ERROR, STUCK_DELETING};
+use crate::check::age::{age, is_long};
 use crate::check::words::{count, long, others, some};
 use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::Cluster;
@@ -115,7 +116,8 @@ fn deleting(
     deleted: Duration,
 ) {
     let age = cluster.now().unix.abs_diff(deleted);
-    let Some(finalizer) = balancer.finalizer.as_ref().filter(|_| is_long(cluster, age)) else {
+    let Some(finalizer) = balancer.finalizer.as_ref().filter(|_| is_long(cluster, age, LONG))
+    else {
         return;
     };
     let message = format!(
@@ -140,8 +142,8 @@ fn address(
         out.finding(Finding::of::<Service>(&PORT_ERROR, key.clone(), message));
         return;
     }
-    let age = service.created.map(|created| cluster.now().unix.abs_diff(created));
-    if balancer.has_address || age.is_some_and(|age| !is_long(cluster, age)) {
+    let age = age(cluster, service.created);
+    if balancer.has_address || age.is_some_and(|age| !is_long(cluster, age, LONG)) {
         return;
     }
     let since = age.map_or_else(String::new, |age| format!(" {} after it was made", long(age)));
@@ -183,10 +185,6 @@ fn no_targets(out: &mut Output, key: &Key, balancer: &LoadBalancer, targets: &Ta
 
 fn of_class(balancer: &LoadBalancer) -> String {
     balancer.class.as_ref().map(|class| format!(", of class {class}")).unwrap_or_default()
-}
-
-fn is_long(cluster: &Cluster, age: Duration) -> bool {
-    age >= LONG.min(cluster.settings().longest_grace)
 }
 
 impl Targets {

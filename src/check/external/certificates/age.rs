@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::check::age::is_long;
 use crate::cluster::Cluster;
 use crate::model::Certificate;
 
@@ -17,28 +18,13 @@ const LATE: Duration = Duration::from_secs(2 * 3600);
 /// Somebody has to have time to act.
 const SOON: Duration = Duration::from_secs(7 * 86_400);
 
-/// Returns how long ago something was.
-pub(super) fn age(cluster: &Cluster, moment: Option<Duration>) -> Option<Duration> {
-    Some(cluster.now().unix.abs_diff(moment?))
-}
-
-/// Whether something lasts as long as may be; only the demo cannot wait.
-pub(super) fn is_past(cluster: &Cluster, age: Duration, most: Duration) -> bool {
-    age >= most.min(cluster.settings().longest_grace)
-}
-
-/// Whether something is as old as may be, or as old as nobody knows.
-pub(super) fn is_old(cluster: &Cluster, moment: Option<Duration>, most: Duration) -> bool {
-    age(cluster, moment).is_none_or(|age| is_past(cluster, age, most))
-}
-
 /// Whether a Certificate should have been renewed: two hours ago, or for those that live for hours
 /// a quarter of the time that was left for it.
 pub(super) fn is_late(cluster: &Cluster, certificate: &Certificate) -> bool {
     let Some(renewal) = certificate.renewal else { return false };
     let window = certificate.not_after.map(|end| end.saturating_sub(renewal) / 4);
     let late = cluster.now().unix.saturating_sub(renewal);
-    late > Duration::ZERO && is_past(cluster, late, window.unwrap_or(LATE).min(LATE))
+    late > Duration::ZERO && is_long(cluster, late, window.unwrap_or(LATE).min(LATE))
 }
 
 /// Whether a Certificate ends soon, and nothing shows that it is renewed: in a week, or for those

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::age::{LONG, age, is_old};
+use super::age::LONG;
 use super::codes::{ISSUER_NOT_READY, ISSUER_UNUSED};
 use super::issuance::read;
-use crate::check::words::{long, some};
+use crate::check::age::{is_old, lasts};
+use crate::check::words::some;
 use crate::check::{Finding, Output};
 use crate::cluster::{Cluster, Table};
 use crate::model::{
@@ -82,8 +83,7 @@ impl<'a> Issuers<'a> {
             if is_ready || !is_old(cluster, since, LONG) {
                 continue;
             }
-            let lasts = age(cluster, since).map(|age| format!(" for {}", long(age)));
-            let lasts = lasts.unwrap_or_default();
+            let lasts = lasts(cluster, since);
             let reason = ready.map_or("nothing is said of it", |ready| &*ready.reason);
             let named = self.named.get(&(kind, key.clone())).copied();
             let (code, of) = match named {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::age::{LONG, STUCK, age, is_old};
+use super::age::{LONG, STUCK};
 use super::codes::{CHALLENGE_STUCK, NO_APPROVER, REQUEST_STUCK, STUCK_DELETING};
 use super::issuance::waiting;
 use super::issuers::named;
+use crate::check::age::{age, is_old, lasts};
 use crate::check::words::{count, long};
 use crate::check::{Finding, Output};
 use crate::cluster::{Cluster, Table};
@@ -40,7 +41,7 @@ impl<'a, T> Oldest<'a, T> {
     }
 
     fn lasts(&self, cluster: &Cluster) -> String {
-        age(cluster, self.since).map(|age| format!(" for {}", long(age))).unwrap_or_default()
+        lasts(cluster, self.since)
     }
 
     fn more(&self) -> String {
@@ -112,7 +113,7 @@ fn deleted(cluster: &Cluster, out: &mut Output, challenges: &Table<Challenge>) {
     let all = challenges.iter().filter(|(_, it)| it.deleted.is_some());
     let all = all.filter(|(_, it)| is_old(cluster, it.deleted, LONG));
     for oldest in Oldest::of(all, |it| it.deleted, |key, _| key.namespace.clone()).values() {
-        let age = oldest.since.and_then(|since| age(cluster, Some(since))).map(long);
+        let age = age(cluster, oldest.since).map(long);
         let message = format!(
             "deleted {} ago, and still there{}: look at whether cert-manager runs, and at its reason",
             age.unwrap_or_default(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::codes::{
     CLASS_MISSING, CLASS_NOT_ACCEPTED, CLASS_UNUSED, LISTENER, NOT_ACCEPTED, NOT_PROGRAMMED, UNSEEN,
 };
-use crate::check::words::{count, long, some};
+use crate::check::age::{is_old, lasts};
+use crate::check::words::{count, some};
 use crate::check::{Finding, Output};
 use crate::cluster::{Cluster, Table};
 use crate::model::{Fault, Gateway, GatewayClass, Key, Name, Says, Status};
 
 /// A load balancer takes some minutes to be made.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);
 
 /// What a Gateway is, the worst first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,17 +24,6 @@ pub(super) enum State {
     Listener,
     Waiting,
     Ready,
-}
-
-/// Whether something is as old as may be, or as old as nobody knows; only the demo cannot wait.
-pub(super) fn is_old(cluster: &Cluster, moment: Option<Duration>) -> bool {
-    let most = LONG.min(cluster.settings().longest_grace);
-    moment.is_none_or(|moment| cluster.now().unix.abs_diff(moment) >= most)
-}
-
-fn lasts(cluster: &Cluster, since: Option<Duration>) -> String {
-    let ago = |since| format!(" for {}", long(cluster.now().unix.abs_diff(since)));
-    since.map(ago).unwrap_or_default()
 }
 
 /// Tells of every Gateway and class, and returns what each Gateway is.
@@ -52,7 +42,7 @@ pub(super) fn tell(
     }
     for (key, class) in classes.iter() {
         let since = since(class.accepted.as_ref(), class.created);
-        if is(class.accepted.as_ref(), Status::True) || !is_old(cluster, since) {
+        if is(class.accepted.as_ref(), Status::True) || !is_old(cluster, since, LONG) {
             continue;
         }
         let (code, named) = match of.get(&key.name) {
@@ -86,7 +76,7 @@ fn one(
     };
     let accepted = gateway.accepted.as_ref();
     if class.is_none() && !is_partial {
-        if !is_old(cluster, gateway.created) {
+        if !is_old(cluster, gateway.created, LONG) {
             return State::Waiting;
         }
         let message =
@@ -101,7 +91,7 @@ fn one(
     }
     if !is(accepted, Status::True) {
         let since = since(accepted, gateway.created);
-        if !is_old(cluster, since) {
+        if !is_old(cluster, since, LONG) {
             return State::Waiting;
         }
         let next = if is(accepted, Status::False) {
@@ -121,7 +111,7 @@ fn one(
     let programmed = gateway.programmed.as_ref();
     if programmed.is_some() && !is(programmed, Status::True) {
         let since = since(programmed, gateway.created);
-        if !is_old(cluster, since) {
+        if !is_old(cluster, since, LONG) {
             return State::Waiting;
         }
         let message = format!(

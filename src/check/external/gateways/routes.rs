@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::codes::{
     NEVER_ANSWERED, ROUTE_NOT_ACCEPTED, ROUTE_SILENT, ROUTE_UNATTACHED, ROUTE_UNRESOLVED, UNSEEN,
 };
-use super::entrances::is_old;
+use super::entrances::LONG;
+use crate::check::age::is_old;
 use crate::check::words::some;
 use crate::check::{Code, Finding, Output};
 use crate::cluster::{Cluster, Table};
@@ -76,7 +77,7 @@ impl<'a> Routes<'a> {
         let mut never: BTreeMap<&Name, usize> = BTreeMap::new();
         let mut states = Vec::new();
         for (kind, key, route) in &self.0 {
-            let is_young = !is_old(cluster, route.created);
+            let is_young = !is_old(cluster, route.created, LONG);
             let mut state = State::Accepted;
             let mut told: BTreeSet<&str> = BTreeSet::new();
             for parent in &route.parents {

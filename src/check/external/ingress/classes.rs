@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{CLASS_MISSING, NEVER_WORKED, NO_ADDRESS, NO_CLASS, RETIRED};
+use crate::check::age::{age, is_old};
 use crate::check::words::{count, long};
 use crate::check::{Finding, Output};
 use crate::cluster::{Cluster, Table};
@@ -90,24 +91,18 @@ impl<'a> Classes<'a> {
             _ if !ingress.addresses.is_empty() => Stand::Served,
             // Helm may bring the class a moment later; nothing else does.
             Some(ClassName::Spec(name)) if !is_served && is_missing(name) => Stand::Missing,
-            _ if self.age(ingress).is_some_and(|age| !self.is_long(age)) => Stand::Young,
+            _ if ingress.created.is_some() && !is_old(self.cluster, ingress.created, LONG) => {
+                Stand::Young
+            }
             _ if is_served => Stand::Waits,
             None if self.table.iter().next().is_some() && !self.some_are_silent => Stand::NoClass,
             _ => Stand::NeverWorked,
         }
     }
 
-    fn age(&self, ingress: &Ingress) -> Option<Duration> {
-        Some(self.cluster.now().unix.abs_diff(ingress.created?))
-    }
-
-    fn is_long(&self, age: Duration) -> bool {
-        age >= LONG.min(self.cluster.settings().longest_grace)
-    }
-
     /// Tells how one Ingress stands.
     pub(super) fn tell(&self, out: &mut Output, key: &Key, ingress: &Ingress, stand: Stand) {
-        let since = || match self.age(ingress) {
+        let since = || match age(self.cluster, ingress.created) {
             Some(age) => format!(" {} after it was made", long(age)),
             None => String::new(),
         };
