@@ -117,6 +117,11 @@ impl Sandboxes {
         (self.counts.to_vec(), self.sum.as_secs_f64())
     }
 
+    /// Returns the pods that wait on a node, by key: few of all.
+    pub fn waiting(&self) -> impl Iterator<Item = &Key> {
+        self.waiting.keys()
+    }
+
     /// Returns since when a pod waits, as far as was seen.
     pub fn since(&self, pod: &Key) -> Option<Clock> {
         self.waiting.get(pod).map(|since| since.at)

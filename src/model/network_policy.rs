@@ -72,7 +72,7 @@ pub enum PolicyPorts {
 }
 
 /// A `LabelSelector`; unlike a Service's, an empty one matches everything.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Selector {
     /// `matchLabels`.
     pub labels: Labels,
@@ -81,7 +81,7 @@ pub struct Selector {
 }
 
 /// One of `matchExpressions`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Expression {
     /// `key`.
     pub key: Name,
@@ -92,7 +92,7 @@ pub struct Expression {
 }
 
 /// The operator of an expression.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operator {
     /// The label is there with one of the values.
     In,

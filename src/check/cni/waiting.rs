@@ -1,8 +1,10 @@
-//! Pods that wait for their sandbox, found once for all checks that ask for them, each with what it
-//! waits for as far as its events say.
+//! Pods that wait for their sandbox, for all checks that ask for them: what follows pods knows which,
+//! so that a hundred thousand others are not looked at; each with what it waits for as far as its
+//! events say.
 
 use std::collections::BTreeMap;
 
+use crate::cluster::sandboxes::sandboxes;
 use crate::cluster::{Cluster, PodEvents, Told};
 use crate::model::{Key, Name, Pod, SandboxFailure, Unanswered};
 
@@ -67,12 +69,12 @@ impl<'a> Waiting<'a> {
     /// Finds them; without events nothing is known of what they wait for.
     pub(super) fn of(cluster: &'a Cluster, events: Option<&PodEvents>) -> Result<Self, Unanswered> {
         let mut waiting: BTreeMap<&Name, Vec<Waiter<'_>>> = BTreeMap::new();
-        for (key, pod) in cluster.read::<Pod>()?.iter() {
-            if let (true, Some(node)) = (pod.waits(), &pod.node) {
-                let told = events.and_then(|events| events.of(key, &pod.uid, cluster.now()));
-                let cause = Cause::of(told);
-                waiting.entry(node).or_default().push(Waiter { key, pod, cause });
-            }
+        let pods = cluster.read::<Pod>()?;
+        for key in sandboxes(cluster).waiting() {
+            let Some(pod) = pods.get(key) else { continue };
+            let Some(node) = &pod.node else { continue };
+            let told = events.and_then(|events| events.of(key, &pod.uid, cluster.now()));
+            waiting.entry(node).or_default().push(Waiter { key, pod, cause: Cause::of(told) });
         }
         Ok(Self(waiting))
     }

@@ -96,9 +96,9 @@ fn look(selected: &Selected<'_>, key: &Key, policy: &NetworkPolicy) -> Result<Ve
     let rules =
         || both.iter().flat_map(|(of, rules)| rules.iter().flatten().map(|rule| (*of, rule)));
     let lacking = rules().find_map(|(of, rule)| selected.lacking(rule).map(|it| (of, it)));
-    if let Some((of, (namespace, label, value))) = lacking {
+    if let Some((of, (label, value))) = lacking {
         let message = format!(
-            "its {} asks for namespaces with {label}={value}, which namespace {namespace} does not have: look at \
+            "its {} asks for namespaces with {label}={value}, which namespace {value} does not have: look at \
              the labels of that namespace, or ask by kubernetes.io/metadata.name",
             of.as_str()
         );

@@ -1,12 +1,13 @@
 //! What selectors match among the pods and namespaces that are here.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::cluster::Table;
 use crate::model::{
-    Labels, Name, NameMap, Namespace, Operator, Peer, Pod, Ports, Protocol, Rule, Selector, Unknown,
+    Key, Labels, Name, NameMap, Namespace, Operator, Peer, Pod, Ports, Protocol, Rule, Selector,
+    Unknown,
 };
 use crate::policy::InNamespace;
 
@@ -23,6 +24,8 @@ pub(super) struct Selected<'a> {
     labels: &'a Table<Namespace>,
     /// The namespaces that were asked for.
     seen: RefCell<NameMap<Name, InOne<'a>>>,
+    /// The positions of the namespaces that a selector may match: many policies have the same one.
+    matching: RefCell<HashMap<Selector, Rc<[usize]>>>,
 }
 
 impl<'a> Selected<'a> {
@@ -30,7 +33,13 @@ impl<'a> Selected<'a> {
         let all = namespaces.iter().map(|(key, namespace)| {
             (&key.name, InNamespace::new(&key.name, Some(&namespace.labels)))
         });
-        Self { pods, namespaces: all.collect(), labels: namespaces, seen: RefCell::default() }
+        Self {
+            pods,
+            namespaces: all.collect(),
+            labels: namespaces,
+            seen: RefCell::default(),
+            matching: RefCell::default(),
+        }
     }
 
     /// Whether `selector` matches a pod of a namespace, or may; without one any pod.
@@ -61,8 +70,8 @@ impl<'a> Selected<'a> {
         if self.labels.has_undecoded() {
             return Ok(true);
         }
-        for (name, namespace) in &self.namespaces {
-            if namespace.may_be(namespaces) && self.any(name, selector)? {
+        for at in self.matching(namespaces).iter() {
+            if self.any(self.namespaces[*at].0, selector)? {
                 return Ok(true);
             }
         }
@@ -86,9 +95,9 @@ impl<'a> Selected<'a> {
         Ok(own.any(|(_, ports)| ports.number(name, protocol).is_some()))
     }
 
-    /// Returns a namespace that some peer of a rule asks for a label which it does not have, and that label: it is
-    /// called as the label's value, and no other namespace has it.
-    pub(super) fn lacking<'r>(&self, rule: &'r Rule) -> Option<(&'a Name, &'r Name, &'r Name)> {
+    /// Returns a label, and its value, for which some peer of a rule asks and which no namespace has, not even the one
+    /// that is called as the value.
+    pub(super) fn lacking<'r>(&self, rule: &'r Rule) -> Option<(&'r Name, &'r Name)> {
         if self.labels.has_undecoded() {
             return None;
         }
@@ -96,7 +105,7 @@ impl<'a> Selected<'a> {
             Peer::Pods { namespaces, .. } => namespaces.as_ref(),
             Peer::Block { .. } | Peer::Other => None,
         });
-        selectors.filter(|it| !self.namespaces.iter().any(|(_, of)| of.may_be(it))).find_map(|it| {
+        selectors.filter(|it| self.matching(it).is_empty()).find_map(|it| {
             let single = |operator: &Operator, values: &'r [Name]| match (operator, values) {
                 (Operator::In, [value]) => Some(value),
                 _ => None,
@@ -107,12 +116,22 @@ impl<'a> Selected<'a> {
                 .iter()
                 .filter_map(|of| Some((&of.key, single(&of.operator, &of.values)?)));
             labels.chain(expressions).find_map(|(label, value)| {
-                let (key, namespace) = self.labels.iter().find(|(key, _)| key.name == *value)?;
+                let namespace = self.labels.get(&Key::new("", value.clone()))?;
                 let has = namespace.labels.get(label) == Some(value);
-                (!has && **label != *"kubernetes.io/metadata.name")
-                    .then_some((&key.name, label, value))
+                (!has && **label != *"kubernetes.io/metadata.name").then_some((label, value))
             })
         })
+    }
+
+    fn matching(&self, selector: &Selector) -> Rc<[usize]> {
+        if let Some(known) = self.matching.borrow().get(selector) {
+            return known.clone();
+        }
+        let all = self.namespaces.iter().zip(0..);
+        let matching: Rc<[usize]> =
+            all.filter(|((_, of), _)| of.may_be(selector)).map(|(_, at)| at).collect();
+        self.matching.borrow_mut().insert(selector.clone(), matching.clone());
+        matching
     }
 
     fn alike(&self, namespace: &Name) -> InOne<'a> {
