@@ -2,6 +2,7 @@
 
 mod engines;
 mod gaps;
+mod isolated;
 mod object;
 pub mod policy_dns_egress;
 pub mod policy_selectors;

@@ -24,6 +24,7 @@ use self::judging::{Judged, Lets, View};
 use self::opening::opening;
 use self::servers::Servers;
 use super::engines::Engines;
+use super::isolated::Isolated;
 use crate::check::words::{count, some};
 use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::{Cluster, Table};
@@ -31,7 +32,7 @@ use crate::family::Family;
 use crate::model::{
     Fact, Key, Name, Namespace, NetworkPolicy, Pod, Protocol, Service, Unanswered, Unknown,
 };
-use crate::policy::Policies;
+use crate::policy::{Direction, Policies};
 
 /// Judges what isolated pods may send to the pods behind the DNS Service.
 pub static CHECK: Check = Check {
@@ -66,24 +67,15 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if pods.has_undecoded() {
         out.gap("pods", Unknown::Undecoded(Pod::KIND.label));
     }
-    let isolated: BTreeSet<&Name> =
-        table.iter().filter(|(_, it)| it.egress.is_some()).map(|(key, _)| &key.namespace).collect();
-    let is_isolated = |namespace: &Name| {
-        isolated.contains(namespace)
-            || (table.has_undecoded() && table.namespace(namespace).is_err())
-    };
+    let isolated = Isolated::of(table, Direction::Egress);
     // Without a policy nothing depends on what DNS is.
-    let view = if table.has_undecoded() || !isolated.is_empty() {
-        Some(view(cluster, pods, table)?)
-    } else {
-        None
-    };
+    let view = if isolated.is_empty() { None } else { Some(view(cluster, pods, table)?) };
     let mut judged: HashMap<usize, Judged<'_>> = HashMap::new();
     let mut numbers: BTreeMap<Lets, usize> = Lets::ALL.into_iter().map(|it| (it, 0)).collect();
     let mut kept: BTreeMap<(&Key, Lets), Kept<'_>> = BTreeMap::new();
     let mut undecided = None;
     for (key, pod) in pods.iter().filter(|(_, pod)| asks(pod)) {
-        let Some(view) = view.as_ref().filter(|_| is_isolated(&key.namespace)) else {
+        let Some(view) = view.as_ref().filter(|_| isolated.has(&key.namespace)) else {
             *numbers.entry(Lets::All).or_default() += 1;
             continue;
         };

@@ -19,6 +19,7 @@ pub use self::codes::{BLOCKED, PARTLY_BLOCKED, PORT_BLOCKED};
 use self::ports::{Port, Way};
 use super::engines::Engines;
 use super::gaps::{Gap, NOT_UNDERSTOOD, OTHER_API, UNDECODED};
+use super::isolated::Isolated;
 use super::object::{allowing, labels};
 use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
@@ -83,12 +84,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if services.has_undecoded() {
         out.gap("services", Unknown::Undecoded(Service::KIND.label));
     }
-    let closing = table.iter().filter(|(_, it)| it.ingress.is_some());
-    let isolated: BTreeSet<&Name> = closing.map(|(key, _)| &key.namespace).collect();
-    let is_isolated = |namespace: &Name| {
-        isolated.contains(namespace)
-            || (table.has_undecoded() && table.namespace(namespace).is_err())
-    };
+    let isolated = Isolated::of(table, Direction::Ingress);
     let here = pods.iter().map(|(_, pod)| pod).filter(|pod| !pod.ended);
     let enforced = !isolated.is_empty() && Engines::of(here).any;
     // No rule of ingress is judged by who sends: no namespace is looked at.
@@ -99,7 +95,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (mut all, mut undecided) = (0, 0);
     for (key, service) in services.iter().filter(|(_, service)| !service.external_name) {
         all += 1;
-        if !is_isolated(&key.namespace) {
+        if !isolated.has(&key.namespace) {
             continue;
         }
         let ports = match view.ports(cluster, key, &mut known) {
