@@ -35,6 +35,8 @@ pub const HOLES: &[&str] = &[
     "policy",
     // The name of one that is there.
     "isolating",
+    // The kind of a route, as kubectl has it.
+    "routes",
 ];
 
 /// Returns the remedies of `finding` as commands that can be pasted into a shell.

@@ -22,7 +22,7 @@ pub(super) fn row(rules: &Rules) -> Row {
             102,
             "Services shut by policies",
             "Services to whose pods NetworkPolicies let nobody in: to all of them, to some, or on some \
-             of the ports, which may be meant.",
+             of the ports, which may be meant. Of an unknown one it depends on what cannot be seen.",
         )
         .size(8, 6)
         .query(

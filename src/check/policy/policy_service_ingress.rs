@@ -47,9 +47,13 @@ pub static CHECK: Check = Check {
 
 static SERVICES: Family<1> = Family::gauge(
     "netvitals_services_blocked_by_policy",
-    "Services to whose pods, to some of them, or on some of whose ports policies let nobody in.",
+    "Services to whose pods, to some of them, or on some of whose ports policies let nobody in; an \
+     unknown one may be open.",
     ["verdict"],
 );
+
+/// The verdict where it depends on what cannot be seen: a 0 of the others proves nothing then.
+const UNKNOWN: &str = "unknown";
 
 const NO_ENGINE: Gap = (
     "engine",
@@ -91,8 +95,8 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let view = View { policies: Policies::new(table, None), pods, enforced };
     let mut known = Known::new();
     let mut numbers: BTreeMap<&str, usize> =
-        ["blocked", "partly_blocked", "port_blocked"].map(|verdict| (verdict, 0)).into();
-    let (mut all, mut undecided) = (0, 0);
+        ["blocked", "partly_blocked", "port_blocked", UNKNOWN].map(|verdict| (verdict, 0)).into();
+    let mut all = 0_usize;
     for (key, service) in services.iter().filter(|(_, service)| !service.external_name) {
         all += 1;
         if !isolated.has(&key.namespace) {
@@ -102,7 +106,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
             Ok(ports) => ports,
             Err(Unanswered::Unknown(why)) => {
                 out.gap("endpointslices", why);
-                undecided += 1;
+                *numbers.entry(UNKNOWN).or_default() += 1;
                 continue;
             }
             Err(skipped @ Unanswered::Skipped(_)) => return Err(skipped),
@@ -115,14 +119,15 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
             }
             Err((part, why)) => {
                 out.gap(part, why);
-                undecided += 1;
+                *numbers.entry(UNKNOWN).or_default() += 1;
             }
         }
     }
     for (verdict, number) in &numbers {
         out.sample(&SERVICES, [*verdict], *number as f64);
     }
-    let shut: usize = numbers.values().sum();
+    let undecided = numbers[UNKNOWN];
+    let shut = numbers.values().sum::<usize>() - undecided;
     let mut text = format!("{} of {} shut by policies", count(shut as u64), some(all, "Service"));
     if undecided > 0 {
         text += &format!(", of {} it is not known", count(undecided as u64));

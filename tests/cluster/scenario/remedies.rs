@@ -205,6 +205,7 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
             hole if hole.ends_with("_node") => "n1",
             "container" => "coredns",
             "policy" => POLICY,
+            "routes" => kind.plural,
             _ => NAME,
         };
         finding.with(hole, Some(value))

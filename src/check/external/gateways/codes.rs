@@ -152,14 +152,12 @@ const OF_GATEWAY: &[Remedy] = &[
     Remedy::verify("kubectl -n {namespace} get gateways.gateway.networking.k8s.io {name} -o wide"),
 ];
 
-/// Of both kinds: of the other one there is mostly none.
 const OF_ROUTE: &[Remedy] = &[
-    Remedy::inspect("kubectl -n {namespace} get httproutes.gateway.networking.k8s.io -o yaml"),
-    Remedy::inspect("kubectl -n {namespace} get grpcroutes.gateway.networking.k8s.io -o yaml"),
+    Remedy::inspect("kubectl -n {namespace} describe {routes}.gateway.networking.k8s.io {name}"),
     Remedy::inspect("kubectl get gateways.gateway.networking.k8s.io -A -o wide"),
     Remedy::inspect("kubectl -n {namespace} get services,endpointslices -o wide"),
     RUNS,
-    Remedy::verify("kubectl -n {namespace} get httproutes.gateway.networking.k8s.io -o yaml"),
+    Remedy::verify("kubectl -n {namespace} get {routes}.gateway.networking.k8s.io {name} -o yaml"),
 ];
 
 const CLASSES: Remedy =

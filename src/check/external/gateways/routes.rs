@@ -91,7 +91,8 @@ impl<'a> Routes<'a> {
                 }
                 if let Some((code, message)) = found.filter(|(code, _)| told.insert(code.id)) {
                     let subject = Object { kind, key: (*key).clone() };
-                    out.finding(Finding::about(code, subject, message));
+                    let finding = Finding::about(code, subject, message);
+                    out.finding(finding.with("routes", Some(kind.plural)));
                 }
             }
             states.push(state);

@@ -234,7 +234,8 @@ fn what_is_not_known_is_a_gap_and_no_verdict() {
             "endpointslices",
         ),
     ] {
-        assert_eq!((verdicts(&facts), parts(&facts)), (vec![], vec![part]), "{of}");
+        let unknown = vec!["{unknown} 1".to_owned()];
+        assert_eq!((verdicts(&facts), parts(&facts)), (unknown, vec![part]), "{of}");
     }
     // What is open is open whatever enforces it.
     assert_eq!(parts(&ingress(bare(), "[{}]")), [] as [&str; 0]);
