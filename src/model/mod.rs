@@ -3,6 +3,7 @@
 mod cert_manager;
 mod config_map;
 mod control_plane;
+mod daemon_set;
 mod endpoint_slice;
 mod failure;
 mod gateway;
@@ -34,6 +35,7 @@ pub use cert_manager::{
 };
 pub use config_map::{CONFIG_MAPS, CiliumConfig, ConfigMap, FlannelConfig, KubeadmConfig, Text};
 pub use control_plane::ControlPlane;
+pub use daemon_set::{Counts, Daemon, DaemonContainer, DaemonSet, Ended, Template};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};
 pub use failure::Failure;
 pub use gateway::{Fault, Gateway, GatewayClass, GrpcRoute, HttpRoute, Parent, Route};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    ControlPlane, Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid, Unscheduled,
+    ControlPlane, Daemon, Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid, Unscheduled,
 };
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
@@ -33,6 +33,9 @@ pub struct Pod {
     pub control_plane: Option<Box<ControlPlane>>,
     /// The controlling owner, when it is a DaemonSet.
     pub daemon_set: Option<Name>,
+    /// What its containers do; only of a DaemonSet's pod in its node's own network, as the agents of
+    /// CNIs and kube-proxy are.
+    pub daemon: Option<Box<Daemon>>,
     /// The Deployment behind the controlling owner, when that is a ReplicaSet that is called by
     /// the label `pod-template-hash`.
     pub deployment: Option<Name>,

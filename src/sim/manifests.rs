@@ -147,6 +147,36 @@ pub(super) fn pod(pod: &Pod, nodes: &[Node], created: &str) -> Value {
     object
 }
 
+/// Returns the DaemonSet that has put a pod, and as many as there are, on nodes.
+pub(super) fn daemon_set(pod: &Pod, pods: usize, created: &str) -> Value {
+    let mut spec = json!({
+        "containers": [{
+            "name": "main", "image": format!("example.invalid/{}:1", pod.namespace),
+            "resources": pod.resources,
+        }],
+        "tolerations": [{ "operator": "Exists" }],
+    });
+    if pod.host_network {
+        spec["hostNetwork"] = true.into();
+    }
+    let mut metadata =
+        metadata("DaemonSet", &pod.namespace, &pod.owner.1, created, json!(pod.labels));
+    metadata["generation"] = 1.into();
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata,
+        "spec": {
+            "selector": { "matchLabels": pod.labels },
+            "template": { "metadata": { "labels": pod.labels }, "spec": spec },
+            "updateStrategy": { "type": "RollingUpdate" },
+        },
+        "status": {
+            "observedGeneration": 1, "currentNumberScheduled": pods,
+            "desiredNumberScheduled": pods, "numberAvailable": pods, "numberMisscheduled": 0,
+            "numberReady": pods, "updatedNumberScheduled": pods,
+        },
+    })
+}
+
 /// Returns the Corefile of kubeadm, at the port of simulated DNS.
 pub(super) fn corefile() -> String {
     format!(

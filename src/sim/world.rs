@@ -197,6 +197,12 @@ impl World {
         objects.extend(self.nodes.iter().map(|node| manifests::node(node, created)));
         objects.push(manifests::config_map("kube-system", "coredns", &self.corefile, created));
         let gone = |pod: &&Pod| !self.gone.contains(&(pod.namespace.clone(), pod.name.clone()));
+        let sets = self.pods.iter().filter(|pod| pod.owner.0 == "DaemonSet");
+        let mut sets: Vec<_> = sets.collect();
+        sets.sort_by_key(|pod| (&pod.namespace, &pod.owner.1));
+        sets.dedup_by_key(|pod| (&pod.namespace, &pod.owner.1));
+        let pods = |of: &Pod| self.pods.iter().filter(|it| it.owner == of.owner).count();
+        objects.extend(sets.iter().map(|pod| manifests::daemon_set(pod, pods(pod), created)));
         let pods = self.pods.iter().filter(gone);
         objects.extend(pods.map(|pod| manifests::pod(&resolved(pod), &self.nodes, created)));
         for service in &self.services {
@@ -230,6 +236,7 @@ fn split(text: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::apps::v1::DaemonSet;
     use k8s_openapi::api::core::v1 as core;
     use k8s_openapi::api::discovery::v1::EndpointSlice;
     use serde::Serialize;
@@ -252,6 +259,7 @@ mod tests {
             for object in world.objects("2026-01-01T00:00:00Z") {
                 let read = match object["kind"].as_str().unwrap() {
                     "ConfigMap" => through::<core::ConfigMap>(&object),
+                    "DaemonSet" => through::<DaemonSet>(&object),
                     "EndpointSlice" => through::<EndpointSlice>(&object),
                     "Namespace" => through::<core::Namespace>(&object),
                     "Node" => through::<core::Node>(&object),

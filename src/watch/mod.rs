@@ -5,6 +5,7 @@ mod client;
 mod config_map;
 mod counters;
 mod course;
+mod daemon_set;
 mod discovery;
 mod endpoint_slice;
 mod error;
@@ -45,7 +46,7 @@ use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
-    Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap,
+    Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap, DaemonSet,
     EndpointSlice, FlannelConfig, Gateway, GatewayClass, GrpcRoute, HttpRoute, Ingress,
     IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod,
     PodEvent, Service, ServiceCidr,
@@ -72,6 +73,7 @@ pub static ALL: &[Watch] = &[
     watch::<KubeadmConfig>(),
     watch::<FlannelConfig>(),
     watch::<CiliumConfig>(),
+    watch::<DaemonSet>(),
     watch::<EndpointSlice>(),
     folded::<PodEvent>(),
     watch::<Gateway>(),

@@ -12,8 +12,8 @@ use super::mounted::{flag, list, mounted};
 use super::object::Watched;
 use super::resources::Resources;
 use crate::model::{
-    self, Bounded, ControlPlane, Labels, Name, Pod, Ports, Protocol, Status, Stuck, Uid,
-    Unscheduled,
+    self, Bounded, ControlPlane, Daemon, DaemonContainer, Ended, Labels, Name, Pod, Ports,
+    Protocol, Status, Stuck, Uid, Unscheduled,
 };
 
 /// What is kept of `metadata`.
@@ -76,6 +76,8 @@ struct Container<'a> {
     #[serde(borrow)]
     name: Option<Text<'a>>,
     #[serde(borrow)]
+    image: Option<Text<'a>>,
+    #[serde(borrow)]
     ports: Option<Vec<Port<'a>>>,
     #[serde(borrow)]
     restart_policy: Option<Text<'a>>,
@@ -120,6 +122,10 @@ struct ContainerStatus<'a> {
     name: Option<Text<'a>>,
     #[serde(borrow, rename = "containerID")]
     id: Option<Text<'a>>,
+    #[serde(borrow)]
+    image: Option<Text<'a>>,
+    ready: Option<bool>,
+    restart_count: Option<u32>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     state: State<'a>,
     /// Before it ran last.
@@ -130,11 +136,20 @@ struct ContainerStatus<'a> {
 
 #[derive(Default, Deserialize)]
 struct State<'a> {
-    running: Option<IgnoredAny>,
+    #[serde(borrow)]
+    running: Option<Running<'a>>,
     #[serde(borrow)]
     waiting: Option<Waiting<'a>>,
     #[serde(borrow)]
     terminated: Option<Terminated<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Running<'a> {
+    /// Of most pods it is not read.
+    #[serde(borrow)]
+    started_at: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +198,10 @@ impl Watched for Pod {
             let mounted = mounted(spec.volumes, one.volume_mounts, [one.command, one.args])?;
             Some(Box::new(mounted))
         });
+        let daemon_set = controller(&metadata.owner_references, "DaemonSet");
+        let host_network = spec.host_network.unwrap_or_default();
+        let is_daemon = host_network && daemon_set.is_some();
+        let daemon = is_daemon.then(|| Box::new(daemon(&spec, &status)));
         let addresses = status.pod_ips.into_iter().flatten().filter_map(|pod| pod.ip);
         let is_ready =
             |condition: &Condition<'_>| condition.is("Ready") && condition.status() == Status::True;
@@ -191,7 +210,8 @@ impl Watched for Pod {
         let control_plane = control_plane(&labels, &spec);
         let own_dns = matches!(spec.dns_policy.as_deref(), Some("Default" | "None"));
         Self {
-            daemon_set: controller(&metadata.owner_references, "DaemonSet"),
+            daemon_set,
+            daemon,
             deployment: deployment(controller(&metadata.owner_references, "ReplicaSet"), &labels),
             config_hash: metadata.annotations.and_then(|all| all.config_hash).map(Box::new),
             uid: metadata.uid.unwrap_or_default(),
@@ -203,7 +223,7 @@ impl Watched for Pod {
             resources,
             mounted,
             control_plane,
-            host_network: spec.host_network.unwrap_or_default(),
+            host_network,
             own_dns,
             ended: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             ready: conditions.iter().any(is_ready),
@@ -278,11 +298,42 @@ fn running(spec: &Spec<'_>, status: &PodStatus<'_>) -> Box<[model::Container]> {
         .collect()
 }
 
+/// Returns the containers, but those that end before the others begin.
+fn staying<'s, 'a>(spec: &'s Spec<'a>) -> impl Iterator<Item = &'s Container<'a>> {
+    let sidecars = spec.init_containers.iter().flatten().filter(|one| stays(one));
+    spec.containers.iter().flatten().chain(sidecars)
+}
+
+/// Returns what the containers do.
+fn daemon(spec: &Spec<'_>, status: &PodStatus<'_>) -> Daemon {
+    let containers = staying(spec).filter_map(|one| {
+        let name = one.name.as_deref()?;
+        let said = status.all().find(|it| it.name.as_deref() == Some(name));
+        // containerd names an image that it knows by several names by none of them.
+        let runs = said.and_then(|it| it.image.as_deref());
+        let runs = runs.filter(|it| !it.is_empty() && !it.starts_with("sha256:"));
+        let image = runs.or(one.image.as_deref()).unwrap_or_default();
+        let running = said.and_then(|it| it.state.running.as_ref());
+        let started = running.and_then(|it| serde_json::from_str(it.started_at?.get()).ok());
+        let last = said.and_then(last_end);
+        Some(DaemonContainer {
+            name: name.into(),
+            image: image.into(),
+            ready: said.and_then(|it| it.ready).unwrap_or_default(),
+            restarts: said.and_then(|it| it.restart_count).unwrap_or_default(),
+            started: started.map(|Moment(at)| at),
+            ended: last.map(|it| Ended {
+                at: it.finished_at.as_ref().map(|at| at.0),
+                reason: it.reason.as_deref().unwrap_or_default().into(),
+            }),
+        })
+    });
+    Daemon { containers: containers.collect() }
+}
+
 /// Returns what bounds the containers, but those that end before the others begin.
 fn resources(spec: &Spec<'_>, status: &PodStatus<'_>) -> model::Resources {
-    let sidecars = spec.init_containers.iter().flatten().filter(|one| stays(one));
-    let staying = spec.containers.iter().flatten().chain(sidecars);
-    let containers = staying.filter_map(|one| {
+    let containers = staying(spec).filter_map(|one| {
         let name = one.name.as_deref()?;
         let said = status.all().find(|it| it.name.as_deref() == Some(name));
         Some(Bounded {
@@ -298,9 +349,14 @@ fn resources(spec: &Spec<'_>, status: &PodStatus<'_>) -> model::Resources {
     }
 }
 
+/// Returns how a container ended last.
+fn last_end<'s, 'a>(it: &'s ContainerStatus<'a>) -> Option<&'s Terminated<'a>> {
+    it.state.terminated.as_ref().or(it.last_state.terminated.as_ref())
+}
+
 /// Returns when a container ended last, if its memory was why.
 fn oom_killed(it: &ContainerStatus<'_>) -> Option<Duration> {
-    let last = it.state.terminated.as_ref().or(it.last_state.terminated.as_ref())?;
+    let last = last_end(it)?;
     let at = || last.finished_at.as_ref().map_or(Duration::MAX, |at| at.0);
     (last.reason.as_deref() == Some("OOMKilled")).then(at)
 }
@@ -358,8 +414,8 @@ mod tests {
                 "metadata": { "uid": "", "labels": {}, "deletionTimestamp": "2026-07-01T12:00:00Z",
                     "ownerReferences": [{ "kind": "a", "name": "b", "controller": true }],
                     "annotations": { "kubernetes.io/config.hash": "0" } },
-                "spec": { "nodeName": "", "hostNetwork": false, "dnsPolicy": "", "containers": [
-                    { "name": "dns", "ports": [
+                "spec": { "nodeName": "", "hostNetwork": true, "dnsPolicy": "", "containers": [
+                    { "name": "dns", "image": "a", "ports": [
                         { "name": "dns", "containerPort": 1, "protocol": "UDP" }
                     ], "resources": {
                         "limits": { "cpu": "1", "memory": "1Gi" }, "requests": { "cpu": "1" }
@@ -368,8 +424,9 @@ mod tests {
                 "resources": { "limits": { "cpu": "1" }, "requests": { "cpu": "1" } } },
                 "status": { "phase": "", "podIPs": [{ "ip": "a" }],
                     "conditions": [{ "type": "", "status": "" }],
-                    "containerStatuses": [{ "name": "dns",
-                        "state": { "waiting": { "reason": "" } },
+                    "containerStatuses": [{ "name": "dns", "image": "a", "ready": true,
+                        "restartCount": 1, "state": { "waiting": { "reason": "" },
+                            "running": { "startedAt": "2026-07-01T12:00:00Z" } },
                         "lastState": { "terminated": {
                             "reason": "OOMKilled", "finishedAt": "2026-07-01T12:00:00Z"
                         } },
@@ -418,6 +475,7 @@ mod tests {
             ports: pod.ports.clone(),
             resources: Some(Box::default()),
             daemon_set: Some("cart".into()),
+            daemon: Some(Box::default()),
             host_network: true,
             ready: true,
             ..Pod::default()
@@ -578,6 +636,48 @@ mod tests {
             let resources = pod.resources.expect("it declares a port of UDP");
             assert_eq!(resources.containers[0].oom_killed, expected, "{state} {last_state}");
         }
+    }
+
+    #[test]
+    fn of_a_daemon_sets_pod_in_its_nodes_network_it_is_known_what_its_containers_do() {
+        let pod = |kind: &str, host_network: bool| -> Pod {
+            read(&format!(
+                r#"{{ "metadata": {{ "ownerReferences": [
+                        {{ "kind": "{kind}", "name": "agent", "controller": true }}] }},
+                    "spec": {{ "hostNetwork": {host_network}, "containers": [
+                        {{ "name": "agent", "image": "example.com/agent:v1" }},
+                        {{ "name": "local", "image": "example.com/local:v2" }},
+                        {{ "name": "new", "image": "example.com/new:v3" }} ],
+                        "initContainers": [{{ "name": "install" }}] }},
+                    "status": {{ "containerStatuses": [
+                        {{ "name": "agent", "image": "mirror.example.com/agent:v1", "ready": true,
+                            "restartCount": 4,
+                            "state": {{ "running": {{ "startedAt": "1970-01-03T00:00:00Z" }} }},
+                            "lastState": {{ "terminated": {{ "reason": "OOMKilled",
+                                "finishedAt": "1970-01-02T00:00:00Z" }} }} }},
+                        {{ "name": "local", "image": "sha256:0123", "ready": false,
+                            "state": {{ "running": {{ "startedAt": "soon" }} }} }} ] }} }}"#
+            ))
+        };
+        let day = Duration::from_secs(86_400);
+        let one = |name: &str, image: &str| DaemonContainer {
+            name: name.into(),
+            image: image.into(),
+            ..DaemonContainer::default()
+        };
+        let agent = DaemonContainer {
+            ready: true,
+            restarts: 4,
+            started: Some(2 * day),
+            ended: Some(Ended { at: Some(day), reason: "OOMKilled".into() }),
+            ..one("agent", "mirror.example.com/agent:v1")
+        };
+        let containers =
+            [agent, one("local", "example.com/local:v2"), one("new", "example.com/new:v3")];
+        let daemon = Daemon { containers: containers.into() };
+        assert_eq!(pod("DaemonSet", true).daemon, Some(Box::new(daemon)));
+        assert_eq!(pod("DaemonSet", false).daemon, None);
+        assert_eq!(pod("ReplicaSet", true).daemon, None);
     }
 
     #[test]
