@@ -13,8 +13,9 @@ use crate::check::{Check, Output};
 use crate::cluster::{Apply, Change, Clock, Cluster, Event};
 use crate::family::Value;
 use crate::model::{
-    Agent, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Fact, Failure, Key,
-    Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown, Vantage, Window,
+    Agent, Counts, DaemonSet, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Fact,
+    Failure, Key, Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown, Vantage,
+    Window,
 };
 use crate::watch::{self, Watch};
 
@@ -66,6 +67,15 @@ impl Cluster {
         };
         change(&mut pod);
         self.with(Event::Put(key, pod))
+    }
+
+    /// Adds a DaemonSet that has a pod on each of three nodes.
+    pub(crate) fn enforced_by(self, daemon_set: &str) -> Self {
+        let set = DaemonSet {
+            status: Counts { desired: 3, current: 3, ready: 3, updated: 3, ..Counts::default() },
+            ..DaemonSet::default()
+        };
+        self.with(Event::Put(Key::new("kube-system", daemon_set), set))
     }
 
     pub(crate) fn slice(self, service: &str, pods: &[&str]) -> Self {
@@ -133,6 +143,7 @@ pub(crate) struct Answer {
     pub(crate) findings: Vec<String>,
     pub(crate) samples: Vec<String>,
     pub(crate) gaps: Vec<(&'static str, Unanswered)>,
+    pub(crate) statement: String,
 }
 
 /// Asks `check`, and holds it to the families and codes that it declares.
@@ -154,5 +165,6 @@ pub(crate) fn answer(check: &Check, facts: &Cluster) -> Answer {
         assert!(check.codes.iter().any(|known| known.id == code), "{code} is not declared");
         findings.push(format!("{code} {}: {}", finding.subject, finding.message));
     }
-    Answer { result, findings, samples, gaps: out.gaps.into_iter().collect() }
+    let gaps = out.gaps.into_iter().collect();
+    Answer { result, findings, samples, gaps, statement: out.statement }
 }

@@ -64,7 +64,31 @@ pub(super) fn group() -> Group {
         panel: 103,
         ..told("PolicyIneffective", "NetworkPolicy", "policy_selectors", SELECTORS)
     };
-    Group { name: "policy", component: "policy", alerts: vec![dns, services, selectors] }
+    Group { name: "policy", component: "policy", alerts: vec![dns, services, selectors, engine()] }
+}
+
+fn engine() -> Alert {
+    let without = "policy_engine.node_without";
+    let nodes = format!(r#"max by (name) (netvitals_finding{{cluster=%[1]q, code="{without}"}})"#);
+    let warned = found(r#"check="policy_engine", severity="warning""#);
+    Alert {
+        why: "By code, because it is mostly of the cluster as a whole, and of all nodes where it is not.",
+        expr: once(&["code"], &warned) + " == 1",
+        pending: "10m",
+        keep: "5m",
+        summary: "Nothing enforces NetworkPolicies.",
+        says: [
+            &format!("{{{{ if eq $labels.code \"{without}\" }}}}What enforces NetworkPolicies has no pod on these nodes, "),
+            "and they have pods that some select: ",
+            &words::listed(&nodes, "name", "{{ .Labels.name }}"),
+            ".{{ else }}There are NetworkPolicies, and nothing enforces them: every pod may reach every other, whatever \
+             they say.{{ end }}",
+        ]
+        .concat(),
+        next: "kubectl get networkpolicies,daemonsets -A",
+        panel: 104,
+        ..warning("PolicyNotEnforced")
+    }
 }
 
 /// What is the same of the warnings of a check, one alert for each object.

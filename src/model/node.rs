@@ -33,6 +33,9 @@ pub struct Node {
     pub ready: Option<Ready>,
     /// The `NetworkUnavailable` condition is `True`; absent is normal and means no.
     pub network_unavailable: bool,
+    /// Whether k3s enforces policies, as the annotation `k3s.io/node-args` of a server has it; absent
+    /// elsewhere, also on agents of k3s, which servers tell.
+    pub k3s_policies: Option<bool>,
     /// Other conditions that speak of the network and say that something is wrong with it, by
     /// type; nearly no node has one.
     pub network_conditions: Vec<Name>,

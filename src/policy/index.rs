@@ -1,5 +1,6 @@
 //! The policies of one namespace, so that few are looked at for one pod.
 
+use super::other::OtherPolicy;
 use crate::model::{Key, Labels, Name, NameMap, NetworkPolicy, Selector};
 
 /// What a pod needs for a selector to look at it.
@@ -16,6 +17,10 @@ pub(super) struct Index<'a> {
     rest: Vec<usize>,
     /// The labels on which it depends who selects a pod.
     keys: NameMap<&'a Name, ()>,
+    /// Those of other APIs that may select pods of the namespace, by their places.
+    pub(super) others: Vec<usize>,
+    /// The labels on which it depends which of those do.
+    other_keys: NameMap<Name, ()>,
     /// Whether there is one more that cannot be decoded.
     pub(super) lacks_one: bool,
 }
@@ -39,12 +44,25 @@ impl<'a> Index<'a> {
                 None => rest.push(at),
             }
         }
-        Self { all, by_label, rest, keys, lacks_one }
+        let (others, other_keys) = Default::default();
+        Self { all, by_label, rest, keys, others, other_keys, lacks_one }
+    }
+
+    /// Takes in policies of other APIs, each with its place.
+    pub(super) fn beside<'o>(
+        mut self,
+        others: impl Iterator<Item = (usize, &'o OtherPolicy)>,
+    ) -> Self {
+        for (at, other) in others {
+            self.others.push(at);
+            self.other_keys.extend(keys(&other.pods).map(|key| (key.clone(), ())));
+        }
+        self
     }
 
     /// Whether it depends on a label of this key who selects a pod.
     pub(super) fn asks_for(&self, key: &Name) -> bool {
-        self.keys.contains_key(key)
+        self.keys.contains_key(key) || self.other_keys.contains_key(key)
     }
 
     /// Returns those that may select pods with these labels, by key.
@@ -57,7 +75,7 @@ impl<'a> Index<'a> {
 }
 
 /// Returns the keys of the labels that a selector asks for.
-pub(super) fn keys(selector: &Selector) -> impl Iterator<Item = &Name> {
+fn keys(selector: &Selector) -> impl Iterator<Item = &Name> {
     let labels = selector.labels.iter().map(|(key, _)| key);
     labels.chain(selector.expressions.iter().map(|it| &it.key))
 }

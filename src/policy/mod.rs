@@ -11,6 +11,7 @@
 mod class;
 mod index;
 mod namespace;
+mod other;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -23,13 +24,11 @@ use std::rc::Rc;
 use self::class::Class;
 use self::index::Index;
 use self::rule::{Door, Other, Sight};
-use self::verdict::Says;
 use crate::cluster::Table;
-use crate::model::{
-    Key, Kind, Labels, Name, NameMap, Namespace, NetworkPolicy, Pod, Protocol, Selector,
-};
+use crate::model::{Key, Kind, Labels, Name, NameMap, Namespace, NetworkPolicy, Pod, Protocol};
 
 pub use self::namespace::InNamespace;
+pub use self::other::OtherPolicy;
 pub use self::traffic::{Direction, End, Traffic};
 pub use self::verdict::{Doubt, Exempt, Reason, Verdict};
 
@@ -40,17 +39,6 @@ pub struct Policies<'a> {
     namespaces: Option<&'a Table<Namespace>>,
     others: Vec<OtherPolicy>,
     seen: RefCell<Seen<'a>>,
-}
-
-/// A policy of another API, of which no more is known than whom it selects.
-#[derive(Clone, Debug)]
-pub struct OtherPolicy {
-    /// Its kind.
-    pub kind: &'static Kind,
-    /// The namespaces whose pods it selects; its own by `kubernetes.io/metadata.name`.
-    pub namespaces: Selector,
-    /// The pods that it selects there; one that is not understood selects all.
-    pub pods: Selector,
 }
 
 /// A namespace, and those labels of a pod for which some selector asks there.
@@ -186,16 +174,12 @@ impl<'a> Policies<'a> {
             return known.clone();
         }
         let index = self.index(namespace);
-        let asks = |key: &Name| {
-            let mut others = self.others.iter().flat_map(|other| index::keys(&other.pods));
-            index.asks_for(key) || others.any(|other| other == key)
-        };
-        let asked = labels.iter().filter(|(key, _)| asks(key));
+        let asked = labels.iter().filter(|(key, _)| index.asks_for(key));
         let asked = asked.map(|(key, value)| (key.clone(), value.clone())).collect();
         let asked: Asked = (namespace.clone(), asked);
         let known = self.seen.borrow().by_asked.get(&asked).cloned();
         let class = known.unwrap_or_else(|| {
-            let other_api = self.other_api(namespace, labels);
+            let other_api = self.other_api(&index, labels);
             let candidates = index.candidates(labels);
             let number = self.seen.borrow().by_asked.len();
             Rc::new(Class::new(number, &candidates, labels, index.lacks_one, other_api))
@@ -209,9 +193,18 @@ impl<'a> Policies<'a> {
     fn index(&self, namespace: &Name) -> Rc<Index<'a>> {
         let new = || {
             let lacks_one = self.policies.namespace(namespace).is_err();
-            Rc::new(Index::new(self.policies.last_known_namespace(namespace), lacks_one))
+            let policies = self.policies.last_known_namespace(namespace);
+            let there = self.namespace(namespace);
+            let others = self.others.iter().enumerate();
+            let others = others.filter(|(_, other)| there.may_be(&other.namespaces));
+            Rc::new(Index::new(policies, lacks_one).beside(others))
         };
-        self.seen.borrow_mut().indices.entry(namespace.clone()).or_insert_with(new).clone()
+        if let Some(known) = self.seen.borrow().indices.get(namespace) {
+            return known.clone();
+        }
+        let index = new();
+        self.seen.borrow_mut().indices.insert(namespace.clone(), index.clone());
+        index
     }
 
     fn namespace(&self, name: &Name) -> InNamespace {
@@ -223,12 +216,8 @@ impl<'a> Policies<'a> {
     }
 
     /// Returns the kind of a policy of another API that selects such pods, as far as can be seen.
-    fn other_api(&self, namespace: &Name, labels: &Labels) -> Option<&'static Kind> {
-        let namespace = self.namespace(namespace);
-        let selects = |other: &&OtherPolicy| {
-            let there = namespace.says(&other.namespaces);
-            there.min(other.pods.matches(labels).into()) != Says::No
-        };
-        self.others.iter().filter(selects).map(|other| other.kind).min()
+    fn other_api(&self, index: &Index<'_>, labels: &Labels) -> Option<&'static Kind> {
+        let others = index.others.iter().filter_map(|at| self.others.get(*at));
+        others.filter(|it| it.pods.matches(labels) != Some(false)).map(|it| it.kind).min()
     }
 }

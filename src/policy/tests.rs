@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cluster::{Cluster, Event};
 use crate::fixtures::cluster;
-use crate::model::{Operator, Ports};
+use crate::model::{Operator, Ports, Selector};
 use crate::watch;
 
 /// Two namespaces and their pods, two of them on their nodes' own networks; `lost` is a namespace

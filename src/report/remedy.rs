@@ -31,6 +31,11 @@ pub const HOLES: &[&str] = &[
     "config_node",
     "leases_node",
     "plugins_node",
+    // Of what enforces policies.
+    "set",
+    "set_namespace",
+    // The key of a setting.
+    "option",
     // A whole one, as JSON.
     "policy",
     // The name of one that is there.

@@ -44,6 +44,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsPodUnreachable",
     "NetvitalsPodsStuckOnNetwork",
     "NetvitalsPolicyIneffective",
+    "NetvitalsPolicyNotEnforced",
     "NetvitalsSeriesDropped",
     "NetvitalsServiceBlockedByPolicy",
     "NetvitalsServiceUnreachable",

@@ -11,6 +11,7 @@ mod endpoint_slice;
 mod error;
 mod field;
 mod follow;
+mod foreign_policy;
 mod gateway;
 mod ingress;
 mod mounted;
@@ -47,9 +48,9 @@ use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
     Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap, DaemonSet,
-    EndpointSlice, FlannelConfig, Gateway, GatewayClass, GrpcRoute, HttpRoute, Ingress,
-    IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod,
-    PodEvent, Service, ServiceCidr,
+    EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute, HttpRoute,
+    Ingress, IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node,
+    Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr,
 };
 use crate::task::{Task, supervise};
 
@@ -76,6 +77,19 @@ pub static ALL: &[Watch] = &[
     watch::<DaemonSet>(),
     watch::<EndpointSlice>(),
     folded::<PodEvent>(),
+    watch::<ForeignPolicy<0>>(),
+    watch::<ForeignPolicy<1>>(),
+    watch::<ForeignPolicy<2>>(),
+    watch::<ForeignPolicy<3>>(),
+    watch::<ForeignPolicy<4>>(),
+    watch::<ForeignPolicy<5>>(),
+    watch::<ForeignPolicy<6>>(),
+    watch::<ForeignPolicy<7>>(),
+    watch::<ForeignPolicy<8>>(),
+    watch::<ForeignPolicy<9>>(),
+    watch::<ForeignPolicy<10>>(),
+    watch::<ForeignPolicy<11>>(),
+    watch::<ForeignPolicy<12>>(),
     watch::<Gateway>(),
     watch::<GatewayClass>(),
     watch::<GrpcRoute>(),
@@ -89,6 +103,7 @@ pub static ALL: &[Watch] = &[
     watch::<Node>(),
     watch::<Order>(),
     watch::<Pod>(),
+    Watch::plain::<PolicyEndpoint>(),
     watch::<Service>(),
     Watch::plain::<ServiceCidr>(),
 ];

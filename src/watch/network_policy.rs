@@ -37,7 +37,7 @@ struct Spec<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireSelector<'a> {
+pub(super) struct WireSelector<'a> {
     match_labels: Option<Labels>,
     #[serde(borrow)]
     match_expressions: Option<Vec<WireExpression<'a>>>,

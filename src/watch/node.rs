@@ -16,9 +16,19 @@ const NO_NETWORK: &str = "NetworkReady=false";
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata {
+    #[serde(default, deserialize_with = "or_default")]
+    annotations: Annotations,
     labels: Option<Labels>,
     creation_timestamp: Option<Moment>,
     deletion_timestamp: Option<IgnoredAny>,
+}
+
+/// The annotations that are looked at.
+#[derive(Default, Deserialize)]
+struct Annotations {
+    /// JSON in JSON: the words with which k3s was started, those of its file of configuration too.
+    #[serde(rename = "k3s.io/node-args")]
+    k3s: Option<String>,
 }
 
 /// Of what a condition speaks that a problem detector made for the network.
@@ -123,11 +133,29 @@ impl Watched for Node {
             addresses: own.unwrap_or_else(|| parsed(others)),
             max_pods: status.allocatable.pods.map(|pods| pods.0),
             kubelet_port: endpoint.port.filter(|port| *port != 0),
+            k3s_policies: metadata.annotations.k3s.and_then(|it| k3s_policies(&it)),
             network_unavailable: unavailable.is_some_and(|one| one.status() == Status::True),
             network_conditions: conditions.iter().filter_map(network_trouble).collect(),
             ready: conditions.into_iter().find(|one| one.is("Ready")).map(Into::into),
         }
     }
+}
+
+/// Returns whether a server of k3s enforces policies, which it does unless it is told not to.
+fn k3s_policies(words: &str) -> Option<bool> {
+    let words: Vec<String> = serde_json::from_str(words).ok()?;
+    let mut words = words.iter().map(String::as_str);
+    if words.next() != Some("server") {
+        return None;
+    }
+    let said = words.find_map(|word| {
+        let value = word.trim_start_matches('-').strip_prefix("disable-network-policy")?;
+        (value.is_empty() || value.starts_with('=')).then_some(value)
+    });
+    let Some(value) = said else { return Some(true) };
+    // k3s writes down a flag and its value as two words.
+    let value = value.strip_prefix('=').or_else(|| words.next());
+    Some(value.is_some_and(|it| it.eq_ignore_ascii_case("false")))
 }
 
 /// Returns the type of a condition that says something is wrong with the network, apart from those
@@ -175,8 +203,8 @@ mod tests {
     fn every_field_may_be_absent_or_null() {
         let empty = absent::<Node>(
             r#"{
-                "metadata": { "creationTimestamp": "2026-07-01T12:00:00Z",
-                    "deletionTimestamp": "2026-07-01T12:00:00Z", "labels": {} },
+                "metadata": { "annotations": { "k3s.io/node-args": "a" },
+                    "creationTimestamp": "2026-07-01T12:00:00Z", "deletionTimestamp": "2026-07-01T12:00:00Z", "labels": {} },
                 "spec": { "podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24"],
                     "unschedulable": true, "taints": [{ "key": "a" }] },
                 "status": { "addresses": [{ "type": "InternalIP", "address": "10.0.0.1" }],
@@ -228,6 +256,7 @@ mod tests {
                 since: Some(2 * day),
             }),
             network_unavailable: true,
+            k3s_policies: None,
             network_conditions: Vec::new(),
         };
         assert_eq!(node, expected);
@@ -304,5 +333,20 @@ mod tests {
         assert_eq!(node.ready.map(|ready| ready.status), Some(Status::Unknown));
         assert_eq!((node.kubelet_port, node.network_unavailable), (None, false));
         assert_eq!(node.pod_cidrs, ["10.244.1.0/24".parse().unwrap()]);
+    }
+
+    #[test]
+    fn k3s_says_with_which_words_it_was_started() {
+        let says = |words: &str| k3s_policies(words);
+        assert_eq!(says(r#"["server","--tls-san","a"]"#), Some(true));
+        assert_eq!(says(r#"["server","--disable-network-policy"]"#), Some(false));
+        assert_eq!(says(r#"["server","--disable-network-policy","--tls-san","a"]"#), Some(false));
+        assert_eq!(says(r#"["server","--disable-network-policy","true"]"#), Some(false));
+        assert_eq!(says(r#"["server","--disable-network-policy","false"]"#), Some(true));
+        assert_eq!(says(r#"["server","-disable-network-policy=true"]"#), Some(false));
+        assert_eq!(says(r#"["server","--disable-network-policy=False"]"#), Some(true));
+        for other in [r#"["agent","--disable-network-policy"]"#, "[]", "server", "[1]", ""] {
+            assert_eq!(says(other), None, "{other}");
+        }
     }
 }

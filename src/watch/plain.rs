@@ -1,9 +1,10 @@
 //! Kinds whose facts are read as they stand.
 
 use super::object::Plain;
-use crate::model::{IpPool, ServiceCidr};
+use crate::model::{IpPool, PolicyEndpoint, ServiceCidr};
 
 impl Plain for IpPool {}
+impl Plain for PolicyEndpoint {}
 impl Plain for ServiceCidr {}
 
 #[cfg(test)]

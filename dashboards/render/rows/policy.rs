@@ -43,6 +43,17 @@ pub(super) fn row(rules: &Rules) -> Row {
         .unit("short")
         .empty("there is no count")
         .alerts(rules, &["NetvitalsPolicyIneffective"]),
+        Panel::lines(
+            104,
+            "What enforces policies",
+            "Each engine of NetworkPolicies that is known here; none where it is known that nothing \
+             enforces them, unknown where that cannot be seen.",
+        )
+        .size(24, 5)
+        .query(&once(&["engine"], &series("netvitals_policy_engine_info", "")), "{{engine}}")
+        .unit("short")
+        .empty("there is no answer")
+        .alerts(rules, &["NetvitalsPolicyNotEnforced"]),
     ];
     Row { title: Some((100, "Policies")), panels }
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RESTRICTED_BY_POLICY;
+use crate::check::policy::foreign::foreign;
 use crate::check::{Finding, Output, Symptom};
 use crate::cluster::agents::{Agents, agent};
 use crate::cluster::{Cluster, endpoints};
@@ -86,7 +87,7 @@ pub(super) fn restricted(cluster: &Cluster, agents: &Agents<'_>, out: &mut Outpu
     }
     let another = Key::new(own.clone(), "");
     let view = View::of(cluster, &another);
-    let policies = Policies::new(table, cluster.last_known::<Namespace>());
+    let policies = Policies::new(table, cluster.last_known::<Namespace>()).beside(foreign(cluster));
     // The chart's own let through what netvitals needs, and its values may add to that.
     let is_own = own_labels(cluster);
     let opens = |key: &&Key| table.get(key).is_some_and(|policy| is_own(&policy.labels));

@@ -1,14 +1,22 @@
-//! What enforces policies, as the DaemonSets of pods tell.
+//! What enforces policies, as far as the API tells.
 //!
-//! The API leaves open what engines do with some rules; what is written here of one is what its
-//! users report, and only makes an answer uncertain.
+//! What DaemonSets put on nodes is known by their names and images; k3s has an engine in itself, of
+//! which the annotations of its servers tell; AWS' agents are always there, and whether they have work
+//! tell their PolicyEndpoints. The API leaves open what engines do with some rules; what is written
+//! here of one is what its users report, and only makes an answer uncertain.
 
 use std::collections::BTreeSet;
 
-use crate::model::{Name, Pod};
+use crate::cluster::Cluster;
+use crate::model::{
+    CiliumConfig, DaemonSet, Fact, Key, Name, Node, Object, PolicyEndpoint, Unanswered,
+};
 
 /// Something that enforces policies on every node.
+#[derive(Debug)]
 struct Engine {
+    /// How it is called in series.
+    id: &'static str,
     /// What the name of its DaemonSet has in it.
     name: &'static str,
     /// It looks at traffic to a Service once it has the address of a pod, as policies mean it.
@@ -17,24 +25,43 @@ struct Engine {
     holds_ranges: bool,
 }
 
-/// AWS' own is not among them: its DaemonSet is the CNI's, whether it enforces or not.
+/// Those that are DaemonSets.
 const ALL: &[Engine] = &[
-    engine("anetd").without_ranges(),
-    engine("antrea-agent"),
-    engine("azure-npm"),
-    engine("calico-node"),
-    engine("canal"),
-    engine("cilium").without_ranges(),
-    engine("kindnet"),
-    engine("kube-network-policies"),
-    engine("kube-ovn-cni").before_pods(),
-    engine("kube-router").before_pods(),
-    engine("ovnkube-node"),
-    engine("weave-net"),
+    engine("cilium", "anetd").without_ranges(),
+    engine("antrea", "antrea-agent"),
+    engine("azure-npm", "azure-npm"),
+    engine("calico", "calico-node"),
+    engine("calico", "canal"),
+    engine("cilium", "cilium").without_ranges(),
+    engine("kindnet", "kindnet"),
+    engine("kube-network-policies", "kube-network-policies"),
+    engine("kube-ovn", "kube-ovn-cni").before_pods(),
+    engine("kube-router", "kube-router").before_pods(),
+    engine("nsx", "nsx-node-agent"),
+    engine("ovn-kubernetes", "ovnkube-node"),
+    engine("weave", "weave-net"),
 ];
 
-const fn engine(name: &'static str) -> Engine {
-    Engine { name, sees_pods: true, holds_ranges: true }
+/// Their agents are on nodes whether they have work or not.
+const AWS: Engine = engine("aws", "aws-node");
+
+/// How labels begin that Amazon EKS gives its nodes.
+const EKS: &str = "eks.amazonaws.com/";
+
+/// In the process of k3s itself.
+const K3S: Engine = engine("kube-router", "k3s").before_pods();
+
+/// One of a DaemonSet that is known by an image alone: flannel's chart puts it beside flannel.
+const BY_IMAGE: Engine = engine("kube-network-policies", "kube-network-policies");
+
+/// What the names of DaemonSets have in them that give pods a network and enforce no policies.
+const NETWORKS: &[&str] = &["azure-cns", "flannel", "netd", "vcn-native-ip-cni"];
+
+/// From this day on kindnet enforces policies, as the tags of its images tell: `v20240813-c6f155d6`.
+const KINDNET_SINCE: u32 = 20_240_813;
+
+const fn engine(id: &'static str, name: &'static str) -> Engine {
+    Engine { id, name, sees_pods: true, holds_ranges: true }
 }
 
 impl Engine {
@@ -47,48 +74,294 @@ impl Engine {
     }
 }
 
-/// What is known of all that are here together.
+/// Whether policies are in force.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Engines {
-    /// There is one.
-    pub(super) any: bool,
-    /// None may look at the address of a Service.
-    pub(super) see_pods: bool,
-    /// All hold ranges of addresses against pods.
-    pub(super) hold_ranges: bool,
+pub(in crate::check) enum Enforced {
+    Yes,
+    No,
+    /// Nothing that is known to enforce policies is here, nor anything that is known not to.
+    Unknown,
+}
+
+/// Why policies are not in force, though something here could enforce them, or should.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(in crate::check) enum Off {
+    /// AWS' controller makes nothing of policies.
+    Aws(Option<Key>),
+    /// Cilium is told so, by this key of its ConfigMap.
+    Cilium(Object, &'static str),
+    /// k3s is told so, as this server says.
+    K3s(Name),
+    /// What gives pods their network does not do that.
+    Network(Key),
+}
+
+/// All that are here together.
+#[derive(Debug, Default)]
+pub(in crate::check) struct Engines {
+    /// Those at work, and the DaemonSet of each.
+    at_work: Vec<(&'static Engine, Option<Key>)>,
+    /// What is not.
+    off: BTreeSet<Off>,
 }
 
 impl Engines {
-    /// Looks for them among the pods that are here.
-    pub(super) fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
-        let mut engines = Self { any: false, see_pods: true, hold_ranges: true };
-        let names: BTreeSet<&Name> = pods.filter_map(|pod| pod.daemon_set.as_ref()).collect();
-        for name in names {
-            if let Some(engine) = ALL.iter().find(|engine| name.contains(engine.name)) {
-                engines.any = true;
-                engines.see_pods &= engine.sees_pods;
-                engines.hold_ranges &= engine.holds_ranges;
+    /// Looks for them.
+    pub(in crate::check) fn of(cluster: &Cluster) -> Self {
+        let mut found = Self::default();
+        let sets = cluster.last_known::<DaemonSet>().into_iter().flat_map(|it| it.iter());
+        // One that fits no node is there and does nothing.
+        let runs = |set: &DaemonSet| !set.terminating && set.status.desired > 0;
+        let mut aws = None;
+        for (key, set) in sets.filter(|(_, set)| runs(set)) {
+            let known = ALL.iter().find(|it| key.name.contains(it.name));
+            let known = known.filter(|it| it.id != "kindnet" || is_new_kindnet(set));
+            let by_image = || images(set).any(|it| it.contains(BY_IMAGE.name));
+            if let Some(engine) = known {
+                match cilium_is_off(cluster).filter(|_| engine.id == "cilium") {
+                    Some(off) => _ = found.off.insert(off),
+                    None => found.at_work.push((engine, Some(key.clone()))),
+                }
+            } else if by_image() {
+                found.at_work.push((&BY_IMAGE, Some(key.clone())));
+            } else if key.name.contains(AWS.name) {
+                aws = Some(key.clone());
+            } else if NETWORKS.iter().any(|it| key.name.contains(it))
+                || key.name.contains("kindnet")
+            {
+                found.off.insert(Off::Network(key.clone()));
             }
         }
-        engines
+        found.aws(cluster, aws);
+        found.k3s(cluster);
+        found
     }
+
+    /// AWS' kind is in every cluster of its own, and objects of it only where policies are worked on.
+    fn aws(&mut self, cluster: &Cluster, agents: Option<Key>) {
+        let table = match cluster.read::<PolicyEndpoint>() {
+            Ok(table) => table,
+            Err(Unanswered::Skipped(_)) => return self.off.extend(agents.map(Off::Network)),
+            Err(Unanswered::Unknown(_)) => return,
+        };
+        if table.iter().next().is_some() || table.has_undecoded() {
+            self.at_work.push((&AWS, agents));
+        } else if agents.is_some() || is_eks(cluster) {
+            self.off.insert(Off::Aws(agents));
+        }
+    }
+
+    fn k3s(&mut self, cluster: &Cluster) {
+        let nodes = cluster.last_known::<Node>().into_iter().flat_map(|it| it.iter());
+        let mut servers = nodes.filter_map(|(key, node)| Some((&key.name, node.k3s_policies?)));
+        let Some((first, mut enforces)) = servers.next() else { return };
+        enforces |= servers.any(|(_, enforces)| enforces);
+        if enforces {
+            self.at_work.push((&K3S, None));
+        } else {
+            self.off.insert(Off::K3s(first.clone()));
+        }
+    }
+
+    /// Whether policies are in force.
+    pub(in crate::check) fn enforced(&self) -> Enforced {
+        match (self.at_work.is_empty(), self.off.is_empty()) {
+            (false, _) => Enforced::Yes,
+            (true, false) => Enforced::No,
+            (true, true) => Enforced::Unknown,
+        }
+    }
+
+    /// Why they are not, where they are not.
+    pub(super) fn off(&self) -> impl Iterator<Item = &Off> {
+        self.off.iter().filter(|_| self.at_work.is_empty())
+    }
+
+    /// How those at work are called.
+    pub(super) fn ids(&self) -> BTreeSet<&'static str> {
+        self.at_work.iter().map(|(engine, _)| engine.id).collect()
+    }
+
+    /// The DaemonSets that enforce policies; absent where something else does that too.
+    pub(super) fn daemon_sets(&self) -> Option<BTreeSet<&Key>> {
+        let is_aws = |engine: &Engine| engine.id == AWS.id;
+        let all = self.at_work.iter();
+        all.map(|(engine, key)| key.as_ref().filter(|_| !is_aws(engine))).collect()
+    }
+
+    /// None may look at the address of a Service.
+    pub(super) fn see_pods(&self) -> bool {
+        self.at_work.iter().all(|(engine, _)| engine.sees_pods)
+    }
+
+    /// All hold ranges of addresses against pods.
+    pub(super) fn hold_ranges(&self) -> bool {
+        self.at_work.iter().all(|(engine, _)| engine.holds_ranges)
+    }
+}
+
+/// Whether a node is one of Amazon EKS, which may have no DaemonSet: Auto Mode has its agents beside
+/// the pods.
+fn is_eks(cluster: &Cluster) -> bool {
+    let nodes = cluster.last_known::<Node>().into_iter().flat_map(|it| it.iter());
+    nodes.flat_map(|(_, node)| node.labels.iter()).any(|(key, _)| key.starts_with(EKS))
+}
+
+fn images(set: &DaemonSet) -> impl Iterator<Item = &Name> {
+    set.template.images.iter().map(|(_, image)| image)
+}
+
+/// Whether an image of kindnet is not known to be older than its engine.
+fn is_new_kindnet(set: &DaemonSet) -> bool {
+    let day = |image: &Name| image.rsplit_once(":v")?.1.get(..8)?.parse::<u32>().ok();
+    images(set).filter_map(day).all(|day| day >= KINDNET_SINCE)
+}
+
+/// Returns where Cilium is told to let everything through.
+fn cilium_is_off(cluster: &Cluster) -> Option<Off> {
+    let maps = cluster.last_known::<CiliumConfig>()?;
+    maps.iter().find_map(|(key, map)| {
+        let says = |name: &'static str, value: &str| {
+            let object = || Object { kind: CiliumConfig::KIND, key: key.clone() };
+            (map.text(name)?.trim() == value).then(|| Off::Cilium(object(), name))
+        };
+        says("enable-policy", "never").or_else(|| says("enable-k8s-networkpolicy", "false"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Event;
+    use crate::fixtures::cluster;
+    use crate::model::{ConfigMap, Counts, Template};
+
+    fn with(names: &[&str]) -> Cluster {
+        names.iter().fold(cluster(), |facts, name| set(facts, name, "", 3))
+    }
+
+    fn set(facts: Cluster, name: &str, image: &str, desired: u32) -> Cluster {
+        let images = [("a".into(), image.into())].into();
+        let fact = DaemonSet {
+            template: Template { images, ..Template::default() },
+            status: Counts { desired, ..Counts::default() },
+            ..DaemonSet::default()
+        };
+        facts.with(Event::Put(Key::new("kube-system", name), fact))
+    }
+
+    fn server(facts: Cluster, name: &str, enforces: bool) -> Cluster {
+        facts.node_with(name, |node| node.k3s_policies = Some(enforces))
+    }
+
+    fn told(facts: Cluster, key: &str, value: &str) -> Cluster {
+        let map: CiliumConfig = ConfigMap::new([(key.to_owned(), value.to_owned())]);
+        facts.with(Event::Put(Key::new("kube-system", "cilium-config"), map))
+    }
+
+    /// Those at work, or why none is.
+    fn says(facts: &Cluster) -> String {
+        let engines = Engines::of(facts);
+        let off = |off: &Off| match off {
+            Off::Aws(_) => "aws has no work".to_owned(),
+            Off::Cilium(_, key) => format!("cilium is told by {key}"),
+            Off::K3s(node) => format!("k3s is told on {node}"),
+            Off::Network(key) => format!("{} does not", key.name),
+        };
+        match engines.enforced() {
+            Enforced::Yes => engines.ids().into_iter().collect::<Vec<_>>().join(" "),
+            Enforced::No => engines.off().map(off).collect::<Vec<_>>().join(", "),
+            Enforced::Unknown => "unknown".to_owned(),
+        }
+    }
 
     #[test]
     fn an_engine_is_known_by_its_daemon_set_whatever_stands_around_the_name() {
-        let of = |names: &[&str]| {
-            let pod = |name: &&str| Pod { daemon_set: Some((*name).into()), ..Pod::default() };
-            let pods: Vec<Pod> = names.iter().map(pod).collect();
-            let engines = Engines::of(pods.iter());
-            (engines.any, engines.see_pods, engines.hold_ranges)
+        for (names, expected) in [
+            (&["rke2-canal", "kube-proxy"][..], "calico"),
+            (&["cilium", "cilium-envoy"], "cilium"),
+            (&["anetd", "netd"], "cilium"),
+            (&["calico-node", "kube-router"], "calico kube-router"),
+            (&["kube-flannel-ds", "calico-node"], "calico"),
+            (&["azure-cns", "azure-npm"], "azure-npm"),
+            (&["kube-flannel-ds", "weave-scope-agent"], "kube-flannel-ds does not"),
+            (&["netd", "fluentbit-gke"], "netd does not"),
+            (&["aws-node"], "aws-node does not"),
+            (&["terway-eniip", "kube-proxy"], "unknown"),
+            (&[], "unknown"),
+        ] {
+            assert_eq!(says(&with(names)), expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_and_does_nothing_enforces_nothing() {
+        assert_eq!(
+            says(&set(with(&["kube-flannel-ds"]), "calico-node", "", 0)),
+            "kube-flannel-ds does not"
+        );
+        let image = "registry.k8s.io/networking/kube-network-policies:v0.7.0";
+        assert_eq!(says(&set(cluster(), "kube-flannel-ds", image, 3)), "kube-network-policies");
+        let kindnet =
+            |tag: &str| says(&set(cluster(), "kindnet", &format!("kindest/kindnetd:{tag}"), 3));
+        assert_eq!(kindnet("v20230511-dc714da8"), "kindnet does not");
+        assert_eq!(kindnet("v20240813-c6f155d6"), "kindnet");
+        assert_eq!(kindnet("latest"), "kindnet");
+    }
+
+    #[test]
+    fn k3s_enforces_policies_unless_its_servers_are_told_not_to() {
+        assert_eq!(says(&server(server(cluster(), "n1", true), "n2", true)), "kube-router");
+        assert_eq!(says(&server(server(cluster(), "n1", false), "n2", false)), "k3s is told on n1");
+        // As while it is changed on one server after the other.
+        assert_eq!(says(&server(server(cluster(), "n1", false), "n2", true)), "kube-router");
+        assert_eq!(says(&server(with(&["calico-node"]), "n1", false)), "calico");
+        assert_eq!(says(&cluster().node("n1")), "unknown");
+    }
+
+    #[test]
+    fn aws_enforces_policies_where_its_controller_works_on_them() {
+        let served = |facts: Cluster| {
+            facts.with(Event::<PolicyEndpoint>::Begin).with(Event::<PolicyEndpoint>::Done)
         };
-        assert_eq!(of(&["rke2-canal", "kube-proxy"]), (true, true, true));
-        assert_eq!(of(&["cilium", "cilium-envoy"]), (true, true, false));
-        assert_eq!(of(&["calico-node", "kube-router"]), (true, false, true));
-        assert_eq!(of(&["kube-flannel-ds", "aws-node", "weave-scope-agent"]), (false, true, true));
+        let one = || Event::Put(Key::new("shop", "deny-x7xq2"), PolicyEndpoint {});
+        assert_eq!(says(&served(with(&["aws-node"]))), "aws has no work");
+        assert_eq!(says(&served(with(&["aws-node", "calico-node"]))), "calico");
+        assert_eq!(says(&served(with(&["aws-node"])).with(one())), "aws");
+        let unseen = served(with(&["aws-node"])).unlisted::<PolicyEndpoint>();
+        assert_eq!(says(&unseen), "unknown");
+        // Auto Mode has no DaemonSets.
+        assert_eq!(says(&served(cluster()).with(one())), "aws");
+        let auto = served(cluster()).node_with("n1", |node| {
+            node.labels = [("eks.amazonaws.com/compute-type", "auto")].into();
+        });
+        assert_eq!(says(&auto), "aws has no work");
+        // The kind alone may be left over.
+        assert_eq!(says(&served(cluster())), "unknown");
+    }
+
+    #[test]
+    fn cilium_may_be_told_to_let_everything_through() {
+        let cilium = || with(&["cilium"]);
+        assert_eq!(says(&told(cilium(), "enable-policy", "default")), "cilium");
+        assert_eq!(
+            says(&told(cilium(), "enable-policy", "never")),
+            "cilium is told by enable-policy"
+        );
+        let other = "enable-k8s-networkpolicy";
+        assert_eq!(says(&told(cilium(), other, "false")), format!("cilium is told by {other}"));
+        assert_eq!(says(&told(cluster(), "enable-policy", "never")), "unknown");
+    }
+
+    #[test]
+    fn what_one_of_them_does_not_do_none_is_believed_to() {
+        let of = |names: &[&str]| {
+            let engines = Engines::of(&with(names));
+            (engines.see_pods(), engines.hold_ranges())
+        };
+        assert_eq!(of(&["calico-node"]), (true, true));
+        assert_eq!(of(&["calico-node", "kube-router"]), (false, true));
+        assert_eq!(of(&["cilium"]), (true, false));
+        assert_eq!(of(&[]), (true, true));
     }
 }

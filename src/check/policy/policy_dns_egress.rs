@@ -23,7 +23,9 @@ pub use self::codes::{BLOCKED, CLOSED, PARTLY_BLOCKED, TCP_BLOCKED};
 use self::judging::{Judged, Lets, View};
 use self::opening::opening;
 use self::servers::Servers;
-use super::engines::Engines;
+use super::WANTS;
+use super::engines::{Enforced, Engines};
+use super::foreign::foreign;
 use super::isolated::Isolated;
 use crate::check::words::{count, some};
 use crate::check::{Check, Finding, Layer, Output};
@@ -41,7 +43,7 @@ pub static CHECK: Check = Check {
     question: "May pods that policies isolate still ask cluster DNS?",
     runbook: "NetvitalsDNSBlockedByPolicy",
     needs: &[NetworkPolicy::KIND, Pod::KIND, Service::KIND],
-    wants: &[Namespace::KIND],
+    wants: &WANTS,
     families: &[PODS.desc()],
     codes: &[&BLOCKED, &PARTLY_BLOCKED, &TCP_BLOCKED, &CLOSED],
     run,
@@ -96,7 +98,11 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     for (lets, number) in &numbers {
         out.sample(&PODS, [lets.as_str()], *number as f64);
     }
-    out.statement(statement(&numbers, undecided));
+    let mut text = statement(&numbers, undecided);
+    if view.as_ref().is_some_and(|view| view.engines.enforced() == Enforced::No) {
+        text += ": nothing enforces policies here";
+    }
+    out.statement(text);
     if let Some(view) = &view {
         for ((policy, lets), kept) in kept {
             tell(cluster, out, view, (policy, lets), &kept);
@@ -115,12 +121,11 @@ fn view<'a>(
     pods: &'a Table<Pod>,
     table: &'a Table<NetworkPolicy>,
 ) -> Result<View<'a>, Unanswered> {
-    let here = pods.iter().map(|(_, pod)| pod).filter(|pod| !pod.ended);
     Ok(View {
-        policies: Policies::new(table, cluster.last_known::<Namespace>()),
+        policies: Policies::new(table, cluster.last_known::<Namespace>()).beside(foreign(cluster)),
         table,
         servers: Servers::of(cluster, pods)?,
-        engines: Engines::of(here),
+        engines: Engines::of(cluster),
     })
 }
 

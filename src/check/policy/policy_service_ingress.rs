@@ -17,18 +17,21 @@ use serde_json::{Value, json};
 
 pub use self::codes::{BLOCKED, PARTLY_BLOCKED, PORT_BLOCKED};
 use self::ports::{Port, Way};
-use super::engines::Engines;
+use super::WANTS;
+use super::engines::{Enforced, Engines};
+use super::foreign::foreign;
 use super::gaps::{Gap, NOT_UNDERSTOOD, OTHER_API, UNDECODED};
 use super::isolated::Isolated;
 use super::object::{allowing, labels};
+
 use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::endpoints::slices_of;
 use crate::cluster::{Cluster, Table};
 use crate::family::Family;
 use crate::model::{
-    EndpointSlice, Fact, Key, Name, NetworkPolicy, Pod, Ports, Protocol, Service, Unanswered,
-    Unknown,
+    EndpointSlice, Fact, Key, Name, Namespace, NetworkPolicy, Pod, Ports, Protocol, Service,
+    Unanswered, Unknown,
 };
 use crate::policy::{Direction, Policies, Reason, Verdict};
 
@@ -39,7 +42,7 @@ pub static CHECK: Check = Check {
     question: "Do policies let anybody in to the pods behind each Service?",
     runbook: "NetvitalsServiceBlockedByPolicy",
     needs: &[EndpointSlice::KIND, NetworkPolicy::KIND, Pod::KIND, Service::KIND],
-    wants: &[],
+    wants: &WANTS,
     families: &[SERVICES.desc()],
     codes: &[&BLOCKED, &PARTLY_BLOCKED, &PORT_BLOCKED],
     run,
@@ -74,8 +77,7 @@ const PORT_NAMES: Gap = (
 struct View<'a> {
     policies: Policies<'a>,
     pods: &'a Table<Pod>,
-    /// Something here is known to enforce policies.
-    enforced: bool,
+    enforced: Enforced,
 }
 
 /// What is known of pods that no policy tells apart, on one port.
@@ -89,17 +91,18 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
         out.gap("services", Unknown::Undecoded(Service::KIND.label));
     }
     let isolated = Isolated::of(table, Direction::Ingress);
-    let here = pods.iter().map(|(_, pod)| pod).filter(|pod| !pod.ended);
-    let enforced = !isolated.is_empty() && Engines::of(here).any;
-    // No rule of ingress is judged by who sends: no namespace is looked at.
-    let view = View { policies: Policies::new(table, None), pods, enforced };
+    // Where nothing is closed it is all the same.
+    let enforced = if isolated.is_empty() { Enforced::No } else { Engines::of(cluster).enforced() };
+    let namespaces = cluster.last_known::<Namespace>();
+    let policies = Policies::new(table, namespaces).beside(foreign(cluster));
+    let view = View { policies, pods, enforced };
     let mut known = Known::new();
     let mut numbers: BTreeMap<&str, usize> =
         ["blocked", "partly_blocked", "port_blocked", UNKNOWN].map(|verdict| (verdict, 0)).into();
     let mut all = 0_usize;
     for (key, service) in services.iter().filter(|(_, service)| !service.external_name) {
         all += 1;
-        if !isolated.has(&key.namespace) {
+        if enforced == Enforced::No || !isolated.has(&key.namespace) {
             continue;
         }
         let ports = match view.ports(cluster, key, &mut known) {
@@ -132,12 +135,18 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     if undecided > 0 {
         text += &format!(", of {} it is not known", count(undecided as u64));
     }
+    if enforced == Enforced::No && !isolated.is_empty() {
+        text += ", which nothing enforces here";
+    }
     out.statement(text);
     Ok(())
 }
 
 /// Says what policies do to a Service with such ports, or what would have to be known.
-fn judge(ports: &[Port<'_>], enforced: bool) -> Result<Option<(&'static str, &'static Code)>, Gap> {
+fn judge(
+    ports: &[Port<'_>],
+    enforced: Enforced,
+) -> Result<Option<(&'static str, &'static Code)>, Gap> {
     let mut ways = BTreeSet::new();
     for port in ports {
         ways.insert(port.way().map_err(gap)?);
@@ -148,7 +157,11 @@ fn judge(ports: &[Port<'_>], enforced: bool) -> Result<Option<(&'static str, &'s
         (false, true) => ("blocked", &BLOCKED),
         (_, false) => return Ok(None),
     };
-    if enforced { Ok(Some(found)) } else { Err(NO_ENGINE) }
+    match enforced {
+        Enforced::Yes => Ok(Some(found)),
+        Enforced::No => Ok(None),
+        Enforced::Unknown => Err(NO_ENGINE),
+    }
 }
 
 /// Names what is missing for an answer.

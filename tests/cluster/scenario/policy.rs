@@ -130,7 +130,6 @@ fn cut_off(stage: &Stage) {
     let cluster = &stage.cluster;
     let (code, to_own) = ("policy_dns_egress.blocked", "NetworkPolicy walled/to-own");
     let walled = source("tests/cluster/files/walled.yaml");
-    let engine = cluster.enforce_policies();
     cluster.apply(&walled);
     let (shut, service) = ("policy_service_ingress.blocked", "Service walled/shop");
     let pod = |name: &str| {
@@ -158,6 +157,14 @@ fn cut_off(stage: &Stage) {
     let policies = POLICIES.replace("/netvitals/", "/walled/");
     let deny = json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]});
     cluster.api().create(&policies, &json!({"metadata": {"name": "default-deny"}, "spec": deny}));
+    unenforced(stage);
+    assert!(reaches(), "nothing enforces a policy, and one is in force");
+    is_answered().unwrap_or_else(|error| panic!("nothing enforces a policy: {error}"));
+    let engine = cluster.enforce_policies();
+    stage.every_page("an engine is known", secs(120), |page| {
+        let labels = [("engine", "kube-network-policies")];
+        holds(page.sum("netvitals_policy_engine_info", &labels) == 1.0, || "it is not".into())
+    });
     until("the policy is in force", secs(120), fails);
     stage.finds("policy_dns_egress.closed", "NetworkPolicy walled/default-deny", secs(180));
     stage.finds(shut, service, secs(180));
@@ -173,6 +180,7 @@ fn cut_off(stage: &Stage) {
             || (found.code == shut && found.object == service)
             || found.code == "dns_success.slow"
     });
+    stage.monitor().resolves("NetvitalsPolicyNotEnforced", secs(180));
     let alerts =
         [("NetvitalsDNSBlockedByPolicy", "to-own"), ("NetvitalsServiceBlockedByPolicy", "shop")];
     for (alert, name) in alerts {
@@ -194,6 +202,19 @@ fn cut_off(stage: &Stage) {
     }
     cluster.delete(&walled);
     engine.heal();
+}
+
+/// Nothing enforces the policies that are here, and a node tells why, as a server of k3s does.
+fn unenforced(stage: &Stage) {
+    let n1 = "/api/v1/nodes/n1";
+    let told = |words: Value| json!({"metadata": {"annotations": {"k3s.io/node-args": words}}});
+    let words = r#"["server","--disable-network-policy"]"#;
+    stage.cluster.api().patch(n1, &told(words.into()));
+    stage.finds("policy_engine.k3s_off", "Node n1", secs(180));
+    stage.monitor().fires("NetvitalsPolicyNotEnforced", secs(150), |alert| {
+        alert["labels"]["code"] == "policy_engine.k3s_off"
+    });
+    stage.cluster.api().patch(n1, &told(Value::Null));
 }
 
 /// Pastes the command by which the report tells to make a policy, where it has a finding of that code.

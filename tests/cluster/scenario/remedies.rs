@@ -43,6 +43,12 @@ const MISSING: &[(&str, &str)] = &[
     ("servicemonitors", "the server could not find the requested resource"),
     ("servicemonitors", "the server doesn't have a resource type \"servicemonitors\""),
     ("ippools.crd.projectcalico.org", "the server doesn't have a resource type \"ippools\""),
+    ("amazon-vpc-cni", "configmaps \"amazon-vpc-cni\" not found"),
+    ("daemonset/cilium", "daemonsets.apps \"cilium\" not found"),
+    (
+        "policyendpoints.networking.k8s.aws",
+        "the server doesn't have a resource type \"policyendpoints\"",
+    ),
     (
         "prometheuses.monitoring.coreos.com",
         "the server doesn't have a resource type \"prometheuses\"",

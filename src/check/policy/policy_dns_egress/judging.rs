@@ -3,7 +3,7 @@
 use super::codes::{BLOCKED, CLOSED, PARTLY_BLOCKED, TCP_BLOCKED};
 use super::servers::{DNS, Server, Servers};
 use crate::check::Code;
-use crate::check::policy::engines::Engines;
+use crate::check::policy::engines::{Enforced, Engines};
 use crate::check::policy::gaps::{Gap, NOT_UNDERSTOOD, OTHER_API, UNDECODED};
 use crate::cluster::Table;
 use crate::model::{Addresses, Key, Name, NetworkPolicy, Pod, Protocol, Unknown};
@@ -109,8 +109,15 @@ impl<'a> View<'a> {
             && asking.dns_pods(Protocol::Udp) == Way::Shut;
         let lets = if is_closed { Ok(Lets::Closed) } else { asking.lets() };
         match lets {
-            Ok(lets) if lets == Lets::All || self.engines.any => Judged { lets, gap: None, by },
-            Ok(_) => Judged { lets: Lets::Unknown, gap: Some(NO_ENGINE), by },
+            Ok(Lets::All) => Judged { lets: Lets::All, gap: None, by },
+            Ok(lets) => match self.engines.enforced() {
+                Enforced::Yes => Judged { lets, gap: None, by },
+                Enforced::No => Judged { lets: Lets::All, gap: None, by },
+                Enforced::Unknown => Judged { lets: Lets::Unknown, gap: Some(NO_ENGINE), by },
+            },
+            Err(_) if self.engines.enforced() == Enforced::No => {
+                Judged { lets: Lets::All, gap: None, by }
+            }
             Err(gap) => Judged { lets: Lets::Unknown, gap: Some(gap), by },
         }
     }
@@ -136,7 +143,7 @@ impl<'a> Asking<'_, 'a> {
     fn over(&self, protocol: Protocol) -> Way {
         let servers = &self.view.servers;
         let mut way = self.dns_pods(protocol);
-        if !self.view.engines.see_pods
+        if !self.view.engines.see_pods()
             && matches!(way, Way::Partly | Way::Shut)
             && let Some(address) = servers.service.addresses.first()
             && self.ask(End::Address(*address), protocol, DNS) == Verdict::Allow
@@ -189,7 +196,7 @@ impl<'a> Asking<'_, 'a> {
     /// Whether a server may be asked only because of its address, which this engine does not look
     /// at.
     fn is_by_range(&self, server: &Server<'_>, protocol: Protocol, port: u16) -> bool {
-        if self.view.engines.hold_ranges {
+        if self.view.engines.hold_ranges() {
             return false;
         }
         let bare = Pod { addresses: Addresses::default(), ..server.pod.clone() };

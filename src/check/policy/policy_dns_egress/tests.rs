@@ -6,12 +6,16 @@ use super::*;
 use crate::cluster::Event;
 use crate::fixtures::says::{asks, row};
 use crate::fixtures::{Answer, answer, cluster};
-use crate::model::{DnsPath, Ports, ServicePort, Skipped, TargetPort, Vantage};
+use crate::model::{DnsPath, ForeignPolicy, Ports, ServicePort, Skipped, TargetPort, Vantage};
 use crate::report::remedy;
 use crate::watch;
 
 /// Two DNS pods that answer on `port`, two pods of a shop, and something that enforces policies.
 fn at_port(port: u16) -> Cluster {
+    unenforced(port).enforced_by("calico-node")
+}
+
+fn unenforced(port: u16) -> Cluster {
     let mut facts = cluster();
     for name in ["kube-system", "shop"] {
         facts = facts.with(Event::Put(Key::new("", name), Namespace::default()));
@@ -36,18 +40,11 @@ fn at_port(port: u16) -> Cluster {
             pod.own_dns = true;
         });
     }
-    engine(facts.pod("shop/cart-1").pod("shop/cart-2"), "calico-node")
+    facts.pod("shop/cart-1").pod("shop/cart-2")
 }
 
 fn facts() -> Cluster {
     at_port(53)
-}
-
-fn engine(facts: Cluster, name: &str) -> Cluster {
-    facts.pod_with("kube-system/engine-1", |pod| {
-        pod.daemon_set = Some(name.into());
-        pod.host_network = true;
-    })
 }
 
 /// A cache on each node, on that node's own network or not.
@@ -291,7 +288,7 @@ fn where_engines_differ_it_is_a_gap() {
         ("cilium", &by_labels, "{allowed} 2", &[]),
     ];
     for (name, rules, number, gaps) in cases {
-        let facts = egress(engine(facts(), name), rules);
+        let facts = egress(facts().enforced_by(name), rules);
         assert_eq!(numbers(&facts), [number], "{name}: {rules}");
         assert_eq!(parts(&facts), gaps, "{name}: {rules}");
     }
@@ -299,7 +296,7 @@ fn where_engines_differ_it_is_a_gap() {
 
 #[test]
 fn what_would_be_blocked_is_a_gap_where_nothing_is_known_to_enforce_it() {
-    let none = || engine(facts(), "kube-flannel-ds");
+    let none = || unenforced(53).enforced_by("terway-eniip");
     for rules in ["[]", "[{to: [{podSelector: {}}]}]"] {
         let facts = egress(none(), rules);
         assert_eq!(numbers(&facts), ["{unknown} 2"], "{rules}");
@@ -307,6 +304,27 @@ fn what_would_be_blocked_is_a_gap_where_nothing_is_known_to_enforce_it() {
     }
     let open = egress(none(), "[{}]");
     assert_eq!((numbers(&open), parts(&open)), (vec!["{allowed} 2".to_owned()], vec![]));
+}
+
+#[test]
+fn what_nothing_enforces_keeps_nobody_from_dns() {
+    let facts = egress(unenforced(53).enforced_by("kube-flannel-ds"), "[]");
+    assert_eq!((numbers(&facts), parts(&facts)), (vec!["{allowed} 2".to_owned()], vec![]));
+    let statement = "2 of 2 pods may ask every DNS pod: nothing enforces policies here";
+    assert_eq!(ask(&facts).statement, statement);
+}
+
+#[test]
+fn a_policy_of_another_api_leaves_it_open_for_those_whom_it_selects() {
+    let also = |app: &str| {
+        let spec = json!({ "endpointSelector": { "matchLabels": { "app": app } } });
+        let policy = json!({ "metadata": { "namespace": "shop", "name": "q" }, "spec": spec });
+        egress(facts(), "[]").with(watch::event::<ForeignPolicy<9>>(&policy.to_string()))
+    };
+    assert_eq!(numbers(&also("pay")), ["{closed} 2"]);
+    let open = also("cart");
+    assert_eq!(numbers(&open), ["{unknown} 2"]);
+    assert_eq!((parts(&open), ask(&open).findings), (vec!["networkpolicies"], vec![]));
 }
 
 #[test]

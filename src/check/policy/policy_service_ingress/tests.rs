@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cluster::Event;
 use crate::fixtures::{Answer, answer, cluster};
-use crate::model::{Endpoint, EndpointPort, PodRef};
+use crate::model::{Endpoint, EndpointPort, ForeignPolicy, PodRef};
 use crate::report::remedy;
 use crate::watch;
 
@@ -21,14 +21,7 @@ fn bare() -> Cluster {
 }
 
 fn facts() -> Cluster {
-    engine(bare(), "calico-node")
-}
-
-fn engine(facts: Cluster, name: &str) -> Cluster {
-    facts.pod_with("kube-system/engine-1", |pod| {
-        pod.daemon_set = Some(name.into());
-        pod.host_network = true;
-    })
+    bare().enforced_by("calico-node")
 }
 
 fn slice(facts: Cluster, service: &str, pods: &[&str], ports: &[(&str, u16)]) -> Cluster {
@@ -216,13 +209,25 @@ fn what_is_not_known_is_a_gap_and_no_verdict() {
     };
     for (of, facts, part) in [
         ("nothing enforces", ingress(bare(), "[]"), "engine"),
-        ("an engine that nobody knows", ingress(engine(bare(), "aws-node"), "[]"), "engine"),
+        (
+            "an engine that nobody knows",
+            ingress(bare().enforced_by("terway-eniip"), "[]"),
+            "engine",
+        ),
         (
             "a port without its name",
             nameless(ingress(facts(), "[{ports: [{port: http}]}]")),
             "ports",
         ),
         ("a peer of tomorrow", ingress(facts(), "[{from: [{}]}]"), "networkpolicies"),
+        (
+            "a policy of another API, which may open what this one closes",
+            ingress(facts(), "[]").with(watch::event::<ForeignPolicy<9>>(
+                r#"{ "metadata": { "namespace": "shop", "name": "q" },
+                    "spec": { "endpointSelector": {} } }"#,
+            )),
+            "networkpolicies",
+        ),
         (
             "a policy that cannot be read",
             facts().undecoded::<NetworkPolicy>("shop/p"),
@@ -237,6 +242,9 @@ fn what_is_not_known_is_a_gap_and_no_verdict() {
         let unknown = vec!["{unknown} 1".to_owned()];
         assert_eq!((verdicts(&facts), parts(&facts)), (unknown, vec![part]), "{of}");
     }
+    // What nothing enforces shuts nothing.
+    let idle = ingress(bare().enforced_by("kube-flannel-ds"), "[]");
+    assert_eq!((verdicts(&idle), parts(&idle)), (vec![], vec![]));
     // What is open is open whatever enforces it.
     assert_eq!(parts(&ingress(bare(), "[{}]")), [] as [&str; 0]);
     for (facts, kind) in [
