@@ -7,6 +7,7 @@ pub(super) fn group() -> Group {
     let all = once(&["state"], r#"netvitals_node_network_states{state!="left_out"}"#);
     let all = total(&[], &all);
     let mut alerts = Vec::from(ranges());
+    alerts.extend(agents(&all));
     alerts.extend([
         Alert {
             expr: many(&broken("node_network_ready"), &all),
@@ -92,6 +93,51 @@ pub(super) fn group() -> Group {
         },
     ]);
     Group { name: "cni", component: "cni", alerts }
+}
+
+fn agents(all: &str) -> [Alert; 2] {
+    [
+        Alert {
+            expr: many(&broken("cni_agents"), all),
+            pending: "2m",
+            keep: "5m",
+            summary: "The agent of the CNI does not run on several nodes, or on the only one.",
+            says: [
+                "The agent of the CNI does not run on these nodes, so no new pod gets a network there: ",
+                &words::nodes("cni_agents"),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl get daemonsets -A -o wide",
+            panel: 110,
+            ..critical("CNIAgentDown")
+        },
+        Alert {
+            expr: nodes(&[], r#"check="cni_agents", severity!="info""#) + " == 1",
+            pending: "3m",
+            keep: "5m",
+            summary: "The agent of the CNI is not as it should be on a node.",
+            says: [
+                "Node {{ $labels.node }}:",
+                &words::codes_of_node(
+                    "cni_agents",
+                    &[
+                        (
+                            "down",
+                            "The agent of its CNI does not run, so no new pod gets a network there.",
+                        ),
+                        ("missing", "The agent of its CNI is not there, and is to be."),
+                        ("not_ready", "The agent of its CNI is not ready."),
+                        ("restarting", "The agent of its CNI begins again and again."),
+                    ],
+                ),
+            ]
+            .concat(),
+            next: "kubectl get pods -A -o wide --field-selector spec.nodeName={{ $labels.node }}",
+            panel: 110,
+            ..warning("CNIAgentDown")
+        },
+    ]
 }
 
 fn ranges() -> [Alert; 2] {

@@ -1,12 +1,16 @@
 //! All that follows single objects.
 
 use super::endpoints::Endpoints;
+use super::restarts::Restarts;
 use super::sandboxes::Sandboxes;
 use super::{Cluster, Follower, Settings};
 
 /// One line for each.
-const ALL: &[fn() -> Box<dyn Follower>] =
-    &[|| Box::<Endpoints>::default(), || Box::<Sandboxes>::default()];
+const ALL: &[fn() -> Box<dyn Follower>] = &[
+    || Box::<Endpoints>::default(),
+    || Box::<Restarts>::default(),
+    || Box::<Sandboxes>::default(),
+];
 
 impl Cluster {
     /// Begins without any fact.

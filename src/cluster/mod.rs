@@ -1,8 +1,8 @@
 //! What holds the facts and follows them: all that is known of a cluster at one moment.
 //!
 //! From the ground up: `clock`, `event`, `life`, `table` and `fold` know one kind each; `state` is all
-//! of them, and brings every change of an object to those that follow it; `endpoints` and
-//! `sandboxes` are two of these, `followers` lists them; `pod_events` is what is remembered of a kind
+//! of them, and brings every change of an object to those that follow it; `endpoints`, `restarts`
+//! and `sandboxes` are three of these, `followers` lists them; `pod_events` is what is remembered of a kind
 //! that is not kept; `agents` says which agents can be believed, `known` what they may speak of.
 //! Without I/O; time comes in as a value.
 
@@ -17,6 +17,7 @@ mod known;
 mod life;
 mod pod_events;
 mod recent;
+pub mod restarts;
 pub mod sandboxes;
 mod settings;
 mod state;

@@ -267,8 +267,8 @@ mod tests {
     use crate::check::Check;
     use crate::cluster::{Cluster, Event};
     use crate::model::{
-        EndpointSlice, Fact, Ingress, IngressClass, Namespace, NetworkPolicy, Node, Pod, Service,
-        Unknown,
+        DaemonSet, EndpointSlice, Fact, Ingress, IngressClass, Namespace, NetworkPolicy, Node, Pod,
+        Service, Unknown,
     };
     use crate::report::Past;
     use crate::report::text::sentence;
@@ -287,6 +287,7 @@ mod tests {
     fn a_role_that_the_api_refuses_everything_is_not_ready_and_names_the_one_cause() {
         let report = |facts: &Cluster| Report::evaluate(check::ALL, facts, &Past::default()).0;
         let all_but_one = [
+            forbidden::<DaemonSet>,
             forbidden::<EndpointSlice>,
             forbidden::<Ingress>,
             forbidden::<IngressClass>,

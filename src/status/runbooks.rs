@@ -12,6 +12,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsAgentMissing",
     "NetvitalsAgentReadFailing",
     "NetvitalsCIDROverlap",
+    "NetvitalsCNIAgentDown",
     "NetvitalsCertificateIssuanceStuck",
     "NetvitalsCertificateNotRenewed",
     "NetvitalsCheckUnknown",

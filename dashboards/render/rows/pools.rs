@@ -66,8 +66,27 @@ pub(super) fn row(rules: &Rules) -> Row {
         .empty("there is no verdict")
         .alerts(rules, &["NetvitalsCIDROverlap"]),
     ];
-    let panels = panels.into_iter().chain(sandboxes(rules)).collect();
+    let panels = panels.into_iter().chain(sandboxes(rules)).chain([agents(rules)]).collect();
     Row { title: Some((40, "IP pools and sandboxes")), panels }
+}
+
+fn agents(rules: &Rules) -> Panel {
+    let by = ["node", "cni"];
+    Panel::lines(
+        110,
+        "Agents of the CNI that are not ready",
+        "Nodes whose pod of the CNI's DaemonSet is not ready, or is missing: pods that run keep their \
+         network, and new ones get none.",
+    )
+    .size(24, 6)
+    .query(
+        &format!("1 - {} > 0", once(&by, &on_nodes("netvitals_cni_agent_ready", ""))),
+        "{{node}} {{cni}}",
+    )
+    .unit("short")
+    .colours("green", &[(1.0, "red")])
+    .empty("none that is known, or no agent is known")
+    .alerts(rules, &["NetvitalsCNIAgentDown"])
 }
 
 fn sandboxes(rules: &Rules) -> [Panel; 3] {

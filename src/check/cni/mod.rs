@@ -1,6 +1,8 @@
 //! CNI: whether each node can give pods a network.
 
 pub mod cidr_overlap;
+pub mod cni_agents;
+mod identity;
 pub mod ip_pools;
 pub mod node_network_ready;
 mod node_ranges;
