@@ -5,10 +5,16 @@ use super::{Alert, Group, warning, words};
 
 /// What each code of a load balancer means.
 const BALANCERS: &[(&str, &str)] = &[
+    ("conflict", "It has no address: another has what it asks for."),
+    ("no_addresses", "It has no address: no pool has one for it."),
+    ("no_nodes", "It has no address: no node may be behind it."),
     ("no_targets", "Nothing behind it gets its traffic."),
     ("pending", "It has no address, and clients outside of the cluster have no way in by it."),
+    ("permissions", "It has no address: what makes its load balancer may not."),
     ("port_error", "What makes its load balancer refuses a port of it."),
+    ("quota", "It has no address: a quota of the provider is used up."),
     ("stuck_deleting", "It is deleted, and its load balancer is not taken away."),
+    ("subnets", "It has no address: there is no subnet for it, or none with room."),
 ];
 
 /// What each code of an Ingress means.

@@ -1,5 +1,6 @@
 //! All that follows single objects.
 
+use super::balancers::Balancers;
 use super::endpoints::Endpoints;
 use super::restarts::Restarts;
 use super::sandboxes::Sandboxes;
@@ -7,6 +8,7 @@ use super::{Cluster, Follower, Settings};
 
 /// One line for each.
 const ALL: &[fn() -> Box<dyn Follower>] = &[
+    || Box::<Balancers>::default(),
     || Box::<Endpoints>::default(),
     || Box::<Restarts>::default(),
     || Box::<Sandboxes>::default(),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Fact, IpFamily, Kind, Labels, Name, Pod, Protocol};
+use super::{Fact, IpFamily, Kind, Labels, Name, Pod, Protocol, Uid};
 
 /// What is kept of a Service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Service {
 /// The load balancer of a Service of `spec.type: LoadBalancer`, or one that is yet to be taken away.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LoadBalancer {
+    /// `metadata.uid`, by which events name the Service.
+    pub uid: Uid,
     /// `spec.loadBalancerClass`; absent means whoever serves those without one.
     pub class: Option<Name>,
     /// `status.loadBalancer.ingress` has an address or a name.

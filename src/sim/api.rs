@@ -2,8 +2,8 @@
 //!
 //! As an API server does it: lists in pages, streaming lists, bookmarks, watches that end after
 //! `timeoutSeconds`, `410` for a version that is forgotten, `403` and `404` as a `Status`.
-//! Left out: single objects, writing over HTTP, authentication, and selectors but the one of a name
-//! by which a kind is watched.
+//! Left out: single objects, writing over HTTP, authentication, and selectors but those by which a
+//! kind is watched.
 
 mod discovery;
 mod shared;
@@ -127,10 +127,13 @@ async fn answer(
     if let Some(found) = discovery::answer(&store, uri.path(), &headers) {
         return found;
     }
-    let mut all = store.served.iter().copied();
-    let only = query.get("fieldSelector").and_then(|it| it.strip_prefix("metadata.name="));
-    let is_meant = |it: &Served| it.kind.path(it.version) == uri.path() && it.kind.only == only;
-    let Some(served) = all.find(is_meant) else {
+    let selector = query.get("fieldSelector");
+    let mut there =
+        store.served.iter().copied().filter(|it| it.kind.path(it.version) == uri.path());
+    // One that is followed by its fields may be asked for whole.
+    let whole = there.clone().find(|it| it.kind.only.is_none() && selector.is_none());
+    let is_meant = |it: &Served| it.kind.selector().as_ref() == selector;
+    let Some(served) = there.find(is_meant).or(whole) else {
         return status(StatusCode::NOT_FOUND, "NotFound", "no such resource is simulated");
     };
     if store.is_forbidden(served.kind) {

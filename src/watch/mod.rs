@@ -29,6 +29,7 @@ mod resources;
 mod restored;
 mod served;
 mod service;
+mod service_event;
 mod split;
 
 use std::convert::Infallible;
@@ -50,7 +51,7 @@ use crate::model::{
     Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap, DaemonSet,
     EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute, HttpRoute,
     Ingress, IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node,
-    Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr,
+    Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr, ServiceEvent,
 };
 use crate::task::{Task, supervise};
 
@@ -77,6 +78,7 @@ pub static ALL: &[Watch] = &[
     watch::<DaemonSet>(),
     watch::<EndpointSlice>(),
     folded::<PodEvent>(),
+    folded::<ServiceEvent>(),
     watch::<ForeignPolicy<0>>(),
     watch::<ForeignPolicy<1>>(),
     watch::<ForeignPolicy<2>>(),

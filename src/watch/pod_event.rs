@@ -55,42 +55,60 @@ struct Source {
     host: Option<Name>,
 }
 
+impl Wire<'_> {
+    /// Returns the reason and the message of a warning about an object of this kind; absent where
+    /// it is another one: the API was asked for nothing else, and a proxy may give more.
+    pub(super) fn warns_of(&self, kind: &str) -> Option<(&str, &str)> {
+        let is_meant = self.r#type.as_deref() == Some("Warning")
+            && self.regarding.kind.as_deref() == Some(kind);
+        let reason = self.reason.as_deref().filter(|_| is_meant)?;
+        Some((reason, self.note.as_deref().unwrap_or_default()))
+    }
+
+    /// Returns the object that it is about.
+    pub(super) fn regarding(&self) -> Key {
+        let [namespace, name] = [&self.regarding.namespace, &self.regarding.name];
+        Key {
+            namespace: namespace.clone().unwrap_or_default(),
+            name: name.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Returns what tells that object from others of its name.
+    pub(super) fn uid(&self) -> Uid {
+        self.regarding.uid.clone().unwrap_or_default()
+    }
+
+    /// Returns when it was said last.
+    pub(super) fn last(&self, metadata: &Metadata) -> Option<Duration> {
+        let moments = [
+            self.series.as_ref().and_then(|it| it.last_observed_time.as_ref()),
+            self.deprecated_last_timestamp.as_ref(),
+            self.event_time.as_ref(),
+            metadata.creation_timestamp.as_ref(),
+        ];
+        let last = moments.into_iter().flatten().map(|it| it.0).max();
+        last.filter(|at| *at > Duration::ZERO)
+    }
+}
+
 impl Watched for PodEvent {
     type Metadata<'a> = Metadata;
     type Wire<'a> = Wire<'a>;
 
     fn new(metadata: Metadata, wire: Wire<'_>) -> Self {
-        let Wire { reason, note, r#type, regarding, series, .. } = wire;
-        // The API was asked for nothing else; a proxy may give more.
-        let is_meant =
-            r#type.as_deref() == Some("Warning") && regarding.kind.as_deref() == Some("Pod");
-        let says = reason.filter(|_| is_meant).map_or(PodWarning::Other, |reason| {
-            PodWarning::of(&reason, note.as_deref().unwrap_or_default())
-        });
-        let counts = [series.as_ref().and_then(|it| it.count), wire.deprecated_count];
+        let says = wire.warns_of("Pod").map(|(reason, note)| PodWarning::of(reason, note));
+        let counts = [wire.series.as_ref().and_then(|it| it.count), wire.deprecated_count];
         let count = counts.into_iter().flatten().find_map(|count| u64::try_from(count).ok());
-        let moments = [
-            series.and_then(|it| it.last_observed_time),
-            wire.deprecated_last_timestamp,
-            wire.event_time,
-            metadata.creation_timestamp,
-        ];
+        let (pod, uid, last) = (wire.regarding(), wire.uid(), wire.last(&metadata));
         let host = wire.deprecated_source.and_then(|it| it.host).filter(|it| !it.is_empty());
         Self {
-            pod: Key {
-                namespace: regarding.namespace.unwrap_or_default(),
-                name: regarding.name.unwrap_or_default(),
-            },
-            uid: regarding.uid.unwrap_or_default(),
+            pod,
+            uid,
             node: host.or(wire.reporting_instance).unwrap_or_default(),
-            says,
+            says: says.unwrap_or_default(),
             count: count.unwrap_or_default().max(1),
-            last: moments
-                .into_iter()
-                .flatten()
-                .map(|it| it.0)
-                .max()
-                .filter(|at| *at > Duration::ZERO),
+            last,
         }
     }
 }

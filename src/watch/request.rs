@@ -58,7 +58,7 @@ impl Resource {
         let parameters = ListParams {
             limit: Some(limit),
             continue_token: next,
-            field_selector: selector(self.kind),
+            field_selector: self.kind.selector(),
             ..ListParams::default()
         };
         let request = self.path().list(&parameters);
@@ -81,7 +81,7 @@ impl Resource {
         let parameters = WatchParams {
             timeout: Some(seconds),
             send_initial_events: all,
-            field_selector: selector(self.kind),
+            field_selector: self.kind.selector(),
             ..WatchParams::default()
         };
         let request = self.path().watch(&parameters, version);
@@ -109,12 +109,6 @@ impl Resource {
             .map_err(|error| WatchError::Unreachable(chain(&error)))?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
-}
-
-/// Selects the objects of the one name that is followed, or of the fields that they are to have.
-fn selector(kind: &Kind) -> Option<String> {
-    let name = kind.only.map(|name| format!("metadata.name={name}"));
-    name.or_else(|| kind.fields.map(str::to_owned))
 }
 
 /// Sends a request, whose answer has to begin within `patience`.
@@ -194,22 +188,6 @@ impl Lines {
                 Some(Ok(frame)) => self.frame = frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => return Err(WatchError::Unreachable(chain(&error))),
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::model::{ConfigMap, Fact, Pod, PodEvent};
-
-    #[test]
-    fn the_api_selects_what_is_followed_of_a_kind() {
-        for (kind, selector) in [
-            (Pod::KIND, None),
-            (ConfigMap::<0>::KIND, Some("metadata.name=coredns")),
-            (PodEvent::KIND, Some("type=Warning,regarding.kind=Pod")),
-        ] {
-            assert_eq!(super::selector(kind).as_deref(), selector, "{}", kind.label);
         }
     }
 }

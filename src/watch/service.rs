@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::field::{Condition, Moment, Target, Text, or_default, protocol};
 use super::object::Watched;
 use crate::model::{
-    IpFamily, Labels, LoadBalancer, Name, Service, ServicePort, Status, TargetPort,
+    IpFamily, Labels, LoadBalancer, Name, Service, ServicePort, Status, TargetPort, Uid,
 };
 
 const PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
@@ -31,6 +31,7 @@ const PORTS_ERROR: &str = "LoadBalancerPortsError";
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata<'a> {
+    uid: Option<Uid>,
     labels: Option<Labels>,
     creation_timestamp: Option<Moment>,
     deletion_timestamp: Option<Moment>,
@@ -159,6 +160,7 @@ fn load_balancer(
     let ports_error = conditions().find(|it| it.is(PORTS_ERROR) && it.status() == Status::True);
     let of_port = entries().flat_map(|it| it.ports.iter().flatten()).find_map(port_error);
     Some(LoadBalancer {
+        uid: metadata.uid.clone().unwrap_or_default(),
         class: spec.load_balancer_class.clone().filter(|class| !class.is_empty()),
         has_address: entries().any(|it| is_address(&it.ip) || is_address(&it.hostname)),
         is_local: spec.external_traffic_policy.as_deref() == Some("Local"),
@@ -281,13 +283,14 @@ mod tests {
     fn a_load_balancer_has_its_class_its_address_and_what_is_said_of_it() {
         let found = balancer(
             r#"{
-                "metadata": { "finalizers": ["other", "service.k8s.aws/resources"] },
+                "metadata": { "uid": "u1", "finalizers": ["other", "service.k8s.aws/resources"] },
                 "spec": { "type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb",
                     "externalTrafficPolicy": "Local" },
                 "status": { "loadBalancer": { "ingress": [{ "hostname": "a.example.com" }] } }
             }"#,
         );
         let expected = LoadBalancer {
+            uid: "u1".into(),
             class: Some("service.k8s.aws/nlb".into()),
             has_address: true,
             is_local: true,

@@ -7,23 +7,32 @@
 //! balancers, where such a Service comes with a chart and is reached by its node ports: its owner has
 //! to know, and is not to be called, so that it is a note until there is a trace.
 //!
-//! Left out: why there is no address, where only events say so: quota, subnets, permissions,
-//! conflicts; what the checks of a provider say of its targets; nodes that no load balancer may use;
-//! since when the Service is of its type, because nothing says so: a Service that becomes one late
-//! has only as long as the alert waits.
+//! Why there is no address is said by a condition, or else by events: what is refused in words that
+//! are known is told at once under a code of its own, and what is not in the words that there are.
+//!
+//! Left out: what the checks of a provider say of its targets; nodes that no load balancer may use,
+//! before one asks for them; since when the Service is of its type, because nothing says so: a
+//! Service that becomes one late has only as long as the alert waits.
 
 mod codes;
+mod why;
 
 use std::time::Duration;
 
-pub use self::codes::{NEVER_WORKED, NO_TARGETS, PENDING, PORT_ERROR, STUCK_DELETING};
+pub use self::codes::{
+    CONFLICT, NEVER_WORKED, NO_ADDRESSES, NO_NODES, NO_TARGETS, PENDING, PERMISSIONS, PORT_ERROR,
+    QUOTA, STUCK_DELETING, SUBNETS,
+};
+use self::why::Why;
 use crate::check::age::{age, is_long};
 use crate::check::words::{count, long, others, some};
 use crate::check::{Check, Finding, Layer, Output};
-use crate::cluster::Cluster;
 use crate::cluster::endpoints::slices_of;
+use crate::cluster::{Cluster, ServiceEvents};
 use crate::family::Family;
-use crate::model::{EndpointSlice, Fact, Key, LoadBalancer, Service, Skipped, Unanswered, Unknown};
+use crate::model::{
+    EndpointSlice, Fact, Key, LoadBalancer, Service, ServiceEvent, Skipped, Unanswered, Unknown,
+};
 
 /// Looks at every Service of type LoadBalancer.
 pub static CHECK: Check = Check {
@@ -32,9 +41,21 @@ pub static CHECK: Check = Check {
     question: "Do Services of type LoadBalancer have what they ask for?",
     runbook: "NetvitalsLoadBalancerPending",
     needs: &[Service::KIND, EndpointSlice::KIND],
-    wants: &[],
+    wants: &[ServiceEvent::KIND],
     families: &[BALANCERS.desc()],
-    codes: &[&PENDING, &STUCK_DELETING, &PORT_ERROR, &NO_TARGETS, &NEVER_WORKED],
+    codes: &[
+        &QUOTA,
+        &SUBNETS,
+        &PERMISSIONS,
+        &CONFLICT,
+        &NO_NODES,
+        &NO_ADDRESSES,
+        &PENDING,
+        &STUCK_DELETING,
+        &PORT_ERROR,
+        &NO_TARGETS,
+        &NEVER_WORKED,
+    ],
     run,
 };
 
@@ -46,6 +67,9 @@ static BALANCERS: Family<1> = Family::gauge(
 
 /// A load balancer takes some minutes to be made, and to be taken away.
 const LONG: Duration = Duration::from_secs(600);
+
+/// One that is refused is not on its way; clouds may refuse the first try.
+const SOON: Duration = Duration::from_secs(60);
 
 /// What a load balancer does, the worst first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,6 +103,9 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     }
     if services.has_undecoded() {
         out.gap("namespaces", undecoded);
+    }
+    if cluster.remember::<ServiceEvent>().is_ok_and(ServiceEvents::has_undecoded) {
+        out.gap("events", Unknown::Undecoded(ServiceEvent::KIND.label));
     }
     let some_have = all().any(|(_, _, it)| it.class.is_none() && it.has_address);
     let mut states = Vec::new();
@@ -120,8 +147,10 @@ fn deleting(
     else {
         return;
     };
+    let said = Why::of(cluster, key, balancer).said();
     let message = format!(
-        "deleted {} ago, and held by {finalizer}{}: look at the log of what makes its load balancer",
+        "deleted {} ago, and held by {finalizer}{}{said}: look at the log of what makes its load \
+         balancer",
         long(age),
         of_class(balancer)
     );
@@ -142,28 +171,34 @@ fn address(
         out.finding(Finding::of::<Service>(&PORT_ERROR, key.clone(), message));
         return;
     }
+    if balancer.has_address {
+        return;
+    }
+    let why = Why::of(cluster, key, balancer);
+    let enough = if why.is_known() { SOON } else { LONG };
     let age = age(cluster, service.created);
-    if balancer.has_address || age.is_some_and(|age| !is_long(cluster, age, LONG)) {
+    if age.is_some_and(|age| !is_long(cluster, age, enough)) {
         return;
     }
     let since = age.map_or_else(String::new, |age| format!(" {} after it was made", long(age)));
     let is_taken = balancer.class.is_some()
         || balancer.finalizer.is_some()
         || balancer.has_conditions
+        || why.is_told()
         || some_have;
-    let finding = if is_taken {
-        let refusal = balancer.refusal.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
+    let (code, message) = if is_taken {
+        let (words, next) = (why.words(), why.next());
         let message =
-            format!("no address{since}{}{refusal}: look at its events", of_class(balancer));
-        Finding::of::<Service>(&PENDING, key.clone(), message)
+            format!("no address{since}{}{words}{}: {next}", of_class(balancer), why.said());
+        (why.code(), message)
     } else {
         let message = format!(
             "no address{since}, as no Service without a class has: look at whether anything in the \
              cluster makes load balancers"
         );
-        Finding::of::<Service>(&NEVER_WORKED, key.clone(), message)
+        (&NEVER_WORKED, message)
     };
-    out.finding(finding);
+    out.finding(Finding::of::<Service>(code, key.clone(), message));
 }
 
 /// Tells of a load balancer that leads nowhere.

@@ -56,6 +56,14 @@ pub(super) struct Store {
     pub(super) aggregates: bool,
 }
 
+/// Whether an object has in its fields what a kind asks for.
+fn is_selected(kind: &Kind, object: &Value) -> bool {
+    kind.fields.iter().flat_map(|fields| fields.split(',')).all(|field| {
+        let (path, value) = field.split_once('=').unwrap_or((field, ""));
+        object.pointer(&format!("/{}", path.replace('.', "/"))).is_some_and(|it| it == value)
+    })
+}
+
 impl Default for Store {
     fn default() -> Self {
         Self {
@@ -96,10 +104,14 @@ impl Store {
                 && served.kind.name == named
                 && is_of(version.rsplit_once('/').map_or("", |it| it.0))
         };
-        let served = *self.served.iter().find(is_meant).ok_or_else(|| {
-            let known: Vec<_> = self.served.iter().map(|served| served.kind.label).collect();
-            invalid(format!("cannot serve kind {named:?}: use one of {}", known.join(", ")))
-        })?;
+        let mut meant = self.served.iter().filter(is_meant);
+        // One that no selector fits is given to somebody all the same.
+        let first = meant.clone().next();
+        let served =
+            *meant.find(|it| is_selected(it.kind, &object)).or(first).ok_or_else(|| {
+                let known: Vec<_> = self.served.iter().map(|served| served.kind.label).collect();
+                invalid(format!("cannot serve kind {named:?}: use one of {}", known.join(", ")))
+            })?;
         if name.is_empty() {
             return Err(invalid(format!("a {named} has no metadata.name: give it one")));
         }

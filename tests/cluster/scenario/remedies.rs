@@ -49,6 +49,11 @@ const MISSING: &[(&str, &str)] = &[
         "policyendpoints.networking.k8s.aws",
         "the server doesn't have a resource type \"policyendpoints\"",
     ),
+    ("ipaddresspools.metallb.io", "the server doesn't have a resource type \"ipaddresspools\""),
+    (
+        "ciliumloadbalancerippools.cilium.io",
+        "the server doesn't have a resource type \"ciliumloadbalancerippools\"",
+    ),
     (
         "prometheuses.monitoring.coreos.com",
         "the server doesn't have a resource type \"prometheuses\"",

@@ -16,6 +16,87 @@ pub static PENDING: Code = Code::warning("load_balancer.pending", &[Service::KIN
     .independent()
     .remedies(&[DESCRIBE, STATUS, OTHERS, LOOK_AGAIN, SEE]);
 
+/// There may be no more load balancers, or addresses.
+pub static QUOTA: Code = Code::warning("load_balancer.quota", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer, and a quota of the provider is used up: clients \
+         outside of the cluster have no way in until it is raised, or something else is given up.",
+    )
+    .independent()
+    .remedies(&[DESCRIBE, EVENTS, OTHERS, LOOK_AGAIN, NODE_PORT, SEE]);
+
+/// There is no subnet to put it into.
+pub static SUBNETS: Code = Code::warning("load_balancer.subnets", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer, and there is no subnet for it: none has the tags by \
+         which they are found, none is named as it is called, or none has an address left.",
+    )
+    .independent()
+    .remedies(&[DESCRIBE, ANNOTATIONS, ZONES, EVENTS, EDIT, LOOK_AGAIN, SEE]);
+
+/// What makes it may not.
+pub static PERMISSIONS: Code = Code::warning("load_balancer.permissions", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer, and what makes it may not do so: likely no other \
+         Service of the cluster gets one either until its role or its credentials are mended.",
+    )
+    .independent()
+    .remedies(&[DESCRIBE, EVENTS, MAKERS, LOOK_AGAIN, SEE]);
+
+/// Another has what it asks for.
+pub static CONFLICT: Code = Code::warning("load_balancer.conflict", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer, and another has the address, the port or the name \
+         that it asks for.",
+    )
+    .independent()
+    .remedies(&[DESCRIBE, ANNOTATIONS, OTHERS, EDIT, LOOK_AGAIN, SEE]);
+
+/// No node may be behind it.
+pub static NO_NODES: Code = Code::warning("load_balancer.no_nodes", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer, and there is no node that it may lead to: all are \
+         away, are being taken away, or are labelled to be left out.",
+    )
+    .independent()
+    .remedies(&[
+        DESCRIBE,
+        Remedy::inspect(
+            "kubectl get nodes -L node.kubernetes.io/exclude-from-external-load-balancers",
+        ),
+        Remedy::inspect("kubectl describe nodes"),
+        Remedy::fix(
+            "kubectl label nodes --all node.kubernetes.io/exclude-from-external-load-balancers-",
+            "traffic from outside comes in by every node, also by those of the control plane; \
+             undone by =true in the place of the last dash, for those that had it",
+        ),
+        SEE,
+    ]);
+
+/// No pool has an address for it.
+pub static NO_ADDRESSES: Code = Code::warning("load_balancer.no_addresses", &[Service::KIND])
+    .after(GRACE)
+    .explain(
+        "A Service waits for its load balancer, and no pool has an address for it: those that it may \
+         use are full, or there is none that it may use.",
+    )
+    .independent()
+    .remedies(&[
+        DESCRIBE,
+        STATUS,
+        Remedy::inspect("kubectl get ipaddresspools.metallb.io -A -o yaml"),
+        Remedy::inspect("kubectl get ciliumloadbalancerippools.cilium.io -o yaml"),
+        OTHERS,
+        LOOK_AGAIN,
+        NODE_PORT,
+        SEE,
+    ]);
+
 /// It gets no address, and nothing shows that anything gives some.
 pub static NEVER_WORKED: Code = Code::info("load_balancer.never_worked", &[Service::KIND])
     .after(GRACE)
@@ -24,17 +105,7 @@ pub static NEVER_WORKED: Code = Code::info("load_balancer.never_worked", &[Servi
          one.",
     )
     .independent()
-    .remedies(&[
-        DESCRIBE,
-        OTHERS,
-        Remedy::inspect("kubectl get deployments,daemonsets -A"),
-        Remedy::fix(
-            "kubectl -n {namespace} patch service {name} -p '{\"spec\":{\"type\":\"NodePort\"}}'",
-            "it is reached by the ports of nodes that it has already, and asks for no address any \
-             more; undone by LoadBalancer in the place of NodePort",
-        ),
-        SEE,
-    ]);
+    .remedies(&[DESCRIBE, OTHERS, MAKERS, NODE_PORT, SEE]);
 
 /// It is deleted, and something holds on to it.
 pub static STUCK_DELETING: Code = Code::warning("load_balancer.stuck_deleting", &[Service::KIND])
@@ -90,6 +161,24 @@ const OTHERS: Remedy = Remedy::inspect("kubectl get services -A -o wide");
 
 const SLICES: &str =
     "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name} -o wide";
+
+const EVENTS: Remedy = Remedy::inspect(
+    "kubectl get events -A --field-selector type=Warning,involvedObject.kind=Service",
+);
+
+const ANNOTATIONS: Remedy = Remedy::inspect(
+    "kubectl -n {namespace} get service {name} -o jsonpath='{.metadata.annotations}'",
+);
+
+const ZONES: Remedy = Remedy::inspect("kubectl get nodes -L topology.kubernetes.io/zone");
+
+const MAKERS: Remedy = Remedy::inspect("kubectl get deployments,daemonsets -A");
+
+const NODE_PORT: Remedy = Remedy::fix(
+    "kubectl -n {namespace} patch service {name} -p '{\"spec\":{\"type\":\"NodePort\"}}'",
+    "it is reached by the ports of nodes that it has already, and asks for no address any more; \
+     undone by LoadBalancer in the place of NodePort",
+);
 
 const LOOK_AGAIN: Remedy = Remedy::fix(
     "kubectl -n {namespace} annotate service {name} look-again=\"$(date +%s)\" --overwrite",

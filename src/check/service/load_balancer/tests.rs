@@ -1,3 +1,5 @@
+mod told;
+
 use std::time::Duration;
 
 use super::CHECK;
@@ -94,7 +96,7 @@ fn what_is_found_in_the_wild_is_told_as_its_owner_would_want_it() {
             found: &[],
         },
         Shape {
-            of: "AWS: no subnet has the tag, and only an event says so",
+            of: "AWS: no subnet has the tag, and the event that said so is long gone",
             change: |it| {
                 (it.has_address, it.finalizer) = (false, name(AWS));
                 it.class = name("service.k8s.aws/nlb");
@@ -120,7 +122,7 @@ fn what_is_found_in_the_wild_is_told_as_its_owner_would_want_it() {
                 (it.has_address, it.has_conditions, it.refusal) = (false, true, name("no_pool"));
             },
             state: "pending",
-            found: &["load_balancer.pending"],
+            found: &["load_balancer.no_addresses"],
         },
         Shape {
             of: "kind, or a chart on bare metal",
@@ -201,8 +203,9 @@ fn messages_name_the_class_the_reason_and_how_long_it_lasts() {
     let cases: &[(Change, &str)] = &[
         (
             |it| (it.has_address, it.refusal) = (false, name("no_pool")),
-            "pending Service shop/web: no address 60 min after it was made, of class \
-             service.k8s.aws/nlb, no_pool: look at its events",
+            "no_addresses Service shop/web: no address 60 min after it was made, of class \
+             service.k8s.aws/nlb, because no pool has an address for it: they are full, or not its, \
+             no_pool: look at the pools of addresses",
         ),
         (
             |it| it.port_error = name("53/udp: Refused"),
