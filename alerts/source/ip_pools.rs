@@ -1,20 +1,24 @@
-//! Pools of pod addresses.
+//! Pools of addresses, of pods' and of Services', and of ports.
 
 use super::promql::{count, found, indented, lines, nodes, once};
 use super::{Alert, Group, critical, info, warning};
 
-const POOL: &str = "Pool {{ $labels.pool }} of {{ $labels.ipam }} ({{ $labels.ip_family }}) is \
+/// A pool of ports is of no family.
+const POOL: &str = "Pool {{ $labels.pool }} of {{ $labels.ipam }}{{ with $labels.ip_family }} ({{ . }}){{ end }} is \
                     {{ $value | humanizePercentage }} full.";
+
+/// What becomes of those who find nothing left.
+const REFUSED: &str = r#"{{ if eq $labels.ipam "services" "node-ports" }}Whoever makes a Service that needs one is refused.{{ else }}Pods without an address do not start.{{ end }}"#;
 
 pub(super) fn group() -> Group {
     let full = once(&["ipam", "pool", "ip_family"], USED);
     let alerts = vec![
         Alert {
-            why: "Only pools of the whole cluster: schedulers fill the pool of a node on purpose.",
+            why: "Only pools of the whole cluster for which no other stands in: schedulers fill the pool of a node on purpose.",
             expr: format!("{full} > 0.95"),
             pending: "5m",
-            summary: "A pool of pod addresses is nearly used up.",
-            says: format!("{POOL} Pods without an address do not start."),
+            summary: "A pool of addresses is nearly used up.",
+            says: format!("{POOL} {REFUSED}"),
             panel: 41,
             ..critical("IPPoolFilling")
         },
@@ -23,7 +27,7 @@ pub(super) fn group() -> Group {
                   hour and still do.",
             expr: filling(&full),
             pending: "15m",
-            summary: "A pool of pod addresses is filling.",
+            summary: "A pool of addresses is filling.",
             says: format!("{POOL} It is above 85%, or full within a day at the pace of the last hours."),
             panel: 41,
             ..warning("IPPoolFilling")
@@ -31,7 +35,7 @@ pub(super) fn group() -> Group {
         Alert {
             expr: format!("{full} > 0.75 <= 0.85"),
             pending: "15m",
-            summary: "A pool of pod addresses is three quarters full.",
+            summary: "A pool of addresses is three quarters full.",
             says: POOL.into(),
             panel: 41,
             ..info("IPPoolFilling")
@@ -39,8 +43,8 @@ pub(super) fn group() -> Group {
         Alert {
             expr: format!("{full} >= 1"),
             pending: "1m",
-            summary: "A pool of pod addresses is used up.",
-            says: format!("{POOL} New pods do not start."),
+            summary: "A pool of addresses is used up.",
+            says: format!("{POOL} {REFUSED}"),
             panel: 41,
             ..critical("IPPoolExhausted")
         },

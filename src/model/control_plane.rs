@@ -1,5 +1,7 @@
 //! What the control plane was told of ranges, where it runs as pods.
 
+use std::ops::RangeInclusive;
+
 use ipnet::IpNet;
 
 /// The flags of kube-apiserver or kube-controller-manager that speak of ranges.
@@ -9,4 +11,7 @@ pub struct ControlPlane {
     pub services: Vec<IpNet>,
     /// `--cluster-cidr`, where `--allocate-node-cidrs` says that nodes get their ranges of it.
     pub pods: Vec<IpNet>,
+    /// `--service-node-port-range` of an API server, or what that is by itself; absent where it is
+    /// malformed.
+    pub node_ports: Option<RangeInclusive<u16>>,
 }

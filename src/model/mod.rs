@@ -72,7 +72,7 @@ pub use refusal::Refusal;
 pub use resources::{Amount, Bounded, Bounds, Resources};
 pub use sandbox::SandboxFailure;
 pub use service::{LoadBalancer, Service, ServicePort, TargetPort};
-pub use service_cidr::{ServiceCidr, ServiceCidrSpec};
+pub use service_cidr::{ServiceCidr, ServiceCidrCondition, ServiceCidrSpec, ServiceCidrStatus};
 pub use service_event::{Refused, ServiceEvent};
 pub use uid::Uid;
 pub use unknown::{Skipped, Unanswered, Unknown};

@@ -24,6 +24,8 @@ pub struct Service {
     pub headless: bool,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
+    /// The ports that all nodes keep for it: `spec.ports[].nodePort` and `spec.healthCheckNodePort`.
+    pub node_ports: Box<[u16]>,
     /// `spec.ipFamilies`; empty in objects that no API server has seen.
     pub families: Vec<IpFamily>,
     /// `spec.publishNotReadyAddresses`.

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{Fact, Kind, Scope};
+use super::{Fact, Kind, Name, Scope};
 
 /// What is kept of a ServiceCIDR.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
@@ -11,6 +11,8 @@ use super::{Fact, Kind, Scope};
 pub struct ServiceCidr {
     /// `spec`.
     pub spec: Option<ServiceCidrSpec>,
+    /// `status`.
+    pub status: Option<ServiceCidrStatus>,
 }
 
 /// Its `spec`.
@@ -19,6 +21,24 @@ pub struct ServiceCidr {
 pub struct ServiceCidrSpec {
     /// `cidrs`: at most one of each family.
     pub cidrs: Option<Vec<IpNet>>,
+}
+
+/// Its `status`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+pub struct ServiceCidrStatus {
+    /// `conditions`.
+    pub conditions: Option<Vec<ServiceCidrCondition>>,
+}
+
+/// One of its conditions.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+pub struct ServiceCidrCondition {
+    /// `type`.
+    pub r#type: Option<Name>,
+    /// `status`.
+    pub status: Option<Name>,
 }
 
 impl Fact for ServiceCidr {
@@ -36,5 +56,13 @@ impl ServiceCidr {
     /// Returns its ranges.
     pub fn ranges(&self) -> impl Iterator<Item = IpNet> {
         self.spec.iter().flat_map(|spec| spec.cidrs.iter().flatten().copied())
+    }
+
+    /// Whether Services get new addresses of it: one that is being taken away says that it is not
+    /// `Ready`.
+    pub fn is_open(&self) -> bool {
+        let mut conditions = self.status.iter().flat_map(|it| it.conditions.iter().flatten());
+        let is = |field: &Option<Name>, what: &str| field.as_deref() == Some(what);
+        !conditions.any(|it| is(&it.r#type, "Ready") && is(&it.status, "False"))
     }
 }

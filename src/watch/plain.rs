@@ -14,7 +14,8 @@ mod tests {
 
     #[test]
     fn every_field_may_be_absent_or_null() {
-        let cidr = r#"{ "metadata": { "name": "a" }, "spec": { "cidrs": ["10.96.0.0/12"] } }"#;
+        let cidr = r#"{ "metadata": { "name": "a" }, "spec": { "cidrs": ["10.96.0.0/12"] },
+            "status": { "conditions": [{ "type": "Ready", "status": "False" }] } }"#;
         assert_eq!(absent::<ServiceCidr>(cidr), ServiceCidr::default());
         let pool = r#"{ "metadata": { "name": "a" }, "spec": {
             "cidr": "10.0.0.0/8", "blockSize": 26, "disabled": true } }"#;
@@ -28,6 +29,12 @@ mod tests {
                 "status": { "conditions": [{ "type": "Ready", "status": "True" }] } }"#,
         );
         assert!(cidr.ranges().map(|it| it.to_string()).eq(["10.96.0.0/12", "fd00::/108"]));
+        assert!(cidr.is_open());
+        let leaving: ServiceCidr = read(
+            r#"{ "status": { "conditions": [
+                { "type": "Ready", "status": "False", "reason": "Terminating" }] } }"#,
+        );
+        assert!(!leaving.is_open());
         for (spec, range, enabled) in [
             (r#""cidr": "10.1.0.0/16", "ipipMode": "Always""#, "10.1.0.0/16 26", true),
             (r#""cidr": "fd00::/48", "disabled": true"#, "fd00::/48 122", false),

@@ -1,5 +1,6 @@
 //! Pods as the API sends them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -269,8 +270,26 @@ fn control_plane(labels: &Labels, spec: &Spec<'_>) -> Option<Box<ControlPlane>> 
     let told = ControlPlane {
         services: ranges("service-cluster-ip-range"),
         pods: if allocates { ranges("cluster-cidr") } else { Vec::new() },
+        node_ports: (**component == *"kube-apiserver")
+            .then(|| node_ports(flag(&words, &["service-node-port-range"])))
+            .flatten(),
     };
     (told != ControlPlane::default()).then(|| Box::new(told))
+}
+
+/// Reads a range of ports, as `30000-32767` or as `30000+2767`; without it, it is that.
+fn node_ports(flag: Option<&str>) -> Option<RangeInclusive<u16>> {
+    let Some(text) = flag else { return Some(30000..=32767) };
+    let range = if let Some((first, last)) = text.split_once('-') {
+        first.trim().parse().ok()?..=last.trim().parse().ok()?
+    } else if let Some((first, more)) = text.split_once('+') {
+        let first: u16 = first.trim().parse().ok()?;
+        first..=first.checked_add(more.trim().parse().ok()?)?
+    } else {
+        let only = text.trim().parse().ok()?;
+        only..=only
+    };
+    (!range.is_empty()).then_some(range)
 }
 
 /// Whether a container declares a port of UDP.
@@ -509,7 +528,22 @@ mod tests {
         let without = r#""command": ["kube-controller-manager", "--cluster-cidr=10.42.0.0/16"]"#;
         assert_eq!(told("kube-controller-manager", without), None);
         for odd in [r#""command": null"#, r#""command": ["x", "--service-cluster-ip-range=y"]"#] {
-            assert_eq!(told("kube-apiserver", odd), None, "{odd}");
+            assert_eq!(told("kube-apiserver", odd).as_deref(), Some(""), "{odd}");
+        }
+        let ports = |words: &str| {
+            let pod: Pod = read(&format!(
+                r#"{{ "metadata": {{ "labels": {{ "component": "kube-apiserver" }} }},
+                    "spec": {{ "containers": [{{ "command": ["kube-apiserver"{words}] }}] }} }}"#
+            ));
+            pod.control_plane.and_then(|told| told.node_ports)
+        };
+        let flag = |value: &str| ports(&format!(r#", "--service-node-port-range={value}""#));
+        assert_eq!(ports(""), Some(30000..=32767));
+        assert_eq!(flag("80-32767"), Some(80..=32767));
+        assert_eq!(flag("30000+99"), Some(30000..=30099));
+        assert_eq!(flag("31000"), Some(31000..=31000));
+        for odd in ["", "a-b", "2-1", "65000+1000", "0-70000"] {
+            assert_eq!(flag(odd), None, "{odd}");
         }
     }
 

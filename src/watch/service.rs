@@ -65,6 +65,7 @@ struct Spec<'a> {
     load_balancer_class: Option<Name>,
     #[serde(borrow)]
     external_traffic_policy: Option<Text<'a>>,
+    health_check_node_port: Option<u16>,
 }
 
 #[derive(Default, Deserialize)]
@@ -110,6 +111,7 @@ struct Port<'a> {
     #[serde(borrow)]
     protocol: Option<Text<'a>>,
     target_port: Option<Target>,
+    node_port: Option<u16>,
 }
 
 impl Watched for Service {
@@ -124,8 +126,11 @@ impl Watched for Service {
         let addresses = || spec.cluster_ips.iter().flatten().chain(first.clone());
         let external_name = spec.r#type.as_deref() == Some("ExternalName");
         let load_balancer = load_balancer(&metadata, &spec, &status).map(Box::new);
+        let of_ports = spec.ports.iter().flatten().filter_map(|port| port.node_port);
+        let node_ports = of_ports.chain(spec.health_check_node_port).filter(|port| *port > 0);
         Self {
             load_balancer,
+            node_ports: node_ports.collect(),
             created: metadata.creation_timestamp.map(|moment| moment.0),
             selector: spec.selector.unwrap_or_default(),
             external_name,
@@ -239,11 +244,12 @@ mod tests {
         let service: Service = read(
             r#"{
                 "metadata": { "creationTimestamp": "1970-01-02T00:00:00Z" },
-                "spec": { "type": "ClusterIP", "selector": { "app": "cart" },
+                "spec": { "type": "ClusterIP", "selector": { "app": "cart" }, "healthCheckNodePort": 0,
                     "clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7", "fd00::7"],
                     "ipFamilies": ["IPv4", "IPv6"], "publishNotReadyAddresses": true,
                     "ports": [
-                        { "name": "web", "port": 80, "protocol": "TCP", "targetPort": "http" },
+                        { "name": "web", "port": 80, "protocol": "TCP", "targetPort": "http",
+                            "nodePort": 30080 },
                         { "name": "dns", "port": 53, "protocol": "UDP", "targetPort": 5353 },
                         { "port": 9 },
                         { "name": "no port" }
@@ -268,6 +274,7 @@ mod tests {
                 port("dns", 53, Protocol::Udp, TargetPort::Number(5353)),
                 port("", 9, Protocol::Tcp, TargetPort::Number(9)),
             ],
+            node_ports: [30080].into(),
             families: vec![IpFamily::V4, IpFamily::V6],
             publishes_not_ready: true,
             load_balancer: None,

@@ -11,11 +11,15 @@ pub(super) fn row(rules: &Rules) -> Row {
     let used = "netvitals_ip_pool_utilisation_ratio";
     let by_node = ["ipam", "pool", "node", "ip_family"];
     let waiting = once(&by_node, &on_nodes("netvitals_ip_pool_waiting_pods", ""));
+    let of_nodes = r#"ipam="host-local", scope="shared""#;
+    let of = |family: &str| series(&format!("netvitals_ip_pool_{family}"), of_nodes);
+    let left = format!("{} - {} - {}", of("addresses"), of("reserved"), of("used"));
     let panels = vec![
         Panel::lines(
             41,
             "Pools of the cluster",
-            "Used share of each pool that serves the whole cluster. The dashed lines are the \
+            "Used share of each pool that serves the whole cluster, of pods, of Services and of \
+             ports; those that stand in for each other are added up. The dashed lines are the \
              alert's bands.",
         )
         .query(
@@ -50,6 +54,33 @@ pub(super) fn row(rules: &Rules) -> Row {
         .colours("green", &[(1.0, "red")])
         .empty("nobody waits, or no pool is known")
         .alerts(rules, &["NetvitalsIPPoolExhausted"]),
+        Panel::lines(
+            130,
+            "Addresses and ports of Services",
+            "How many Services have, also where nobody says of how many. Once there are none left, \
+             whoever makes a Service is refused, and no event says so.",
+        )
+        .query(
+            &once(
+                &["ipam", "pool", "ip_family"],
+                &series("netvitals_ip_pool_used", r#"ipam=~"services|node-ports", scope=~"cluster|shared""#),
+            ),
+            "{{ipam}} {{pool}} {{ip_family}}",
+        )
+        .unit("short")
+        .empty("there is no verdict"),
+        Panel::lines(
+            131,
+            "Ranges left for new nodes",
+            "How many more nodes would get a range for their pods, where the flags of the controller \
+             manager say of how many.",
+        )
+        .query(
+            &once(&["pool", "ip_family"], &left),
+            "{{pool}} {{ip_family}}",
+        )
+        .unit("short")
+        .empty("no flags of a controller manager are seen, or pods have other addresses"),
         Panel::lines(
             47,
             "Ranges that overlap",

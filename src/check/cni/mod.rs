@@ -2,6 +2,7 @@
 
 pub mod cidr_overlap;
 pub mod cni_agents;
+mod control_plane;
 mod identity;
 pub mod ip_pools;
 pub mod node_network_ready;

@@ -72,6 +72,14 @@ impl<'a> NodeRanges<'a> {
         }
         Ok(Self { nodes, any_inside: inside > 0 })
     }
+
+    /// Returns the nodes whose pods have addresses of the node's ranges, as is proved: by their CNI,
+    /// or by any pod in the cluster that has one.
+    pub(super) fn proved(&self) -> impl Iterator<Item = (&'a Name, &NodeRange<'a>)> {
+        let is_proved = |it: &NodeRange<'_>| it.ipam == Some(Ipam::HostLocal) || self.any_inside;
+        let used = self.nodes.iter().filter(move |(_, it)| it.is_used && is_proved(it));
+        used.map(|(name, it)| (*name, it))
+    }
 }
 
 impl<'a> NodeRange<'a> {

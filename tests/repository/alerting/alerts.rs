@@ -159,11 +159,13 @@ fn the_runbook_of_unknown_checks_has_every_reason_and_no_other() {
 }
 
 /// Codes that a rule judges by itself, from what their check measures too.
-const JUDGED_HERE: [(&str, &str); 4] = [
+const JUDGED_HERE: [(&str, &str); 6] = [
     ("dns_success.low", "NetvitalsDNSSuccessLow"),
     ("dns_success.node_low", "NetvitalsDNSSuccessLow"),
     ("dns_success.slow", "NetvitalsDNSLatencyHigh"),
     ("ip_pools.filling", "NetvitalsIPPoolFilling"),
+    ("ip_pools.full", "NetvitalsIPPoolExhausted"),
+    ("ip_pools.services_filling", "NetvitalsIPPoolFilling"),
 ];
 
 #[test]

@@ -249,7 +249,7 @@ impl Reader {
             "check" => codes.iter().filter_map(|code| code.split('.').next()).collect(),
             "severity" => ["info", "warning", "problem", "critical"].into(),
             "vantage" => Vantage::ALL.map(Vantage::as_str).into(),
-            "scope" => ["cluster", "node"].into(),
+            "scope" => ["cluster", "node", "shared"].into(),
             _ => return,
         };
         let known = match &matcher.op {

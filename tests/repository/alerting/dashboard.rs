@@ -175,7 +175,10 @@ fn what_is_about_nodes_is_about_the_chosen_ones() {
                     .is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
             });
             let chosen = matchers.contains(r#"node=~"$node""#);
-            let of_cluster = matchers.contains(r#"scope="cluster""#);
+            let of_cluster =
+                [r#"scope="cluster""#, r#"scope="shared""#, r#"scope=~"cluster|shared""#]
+                    .iter()
+                    .any(|scope| matchers.contains(scope));
             assert!(!is_of_nodes || chosen || of_cluster, "{expr}");
         }
     }

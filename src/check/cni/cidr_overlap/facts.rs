@@ -9,7 +9,6 @@ use super::ranges::{Ranges, canonical};
 use super::sources::{Pool, Services, declared, has_own_addresses, pools};
 use crate::check::Output;
 use crate::check::cni::node_ranges::{NodeRange, NodeRanges};
-use crate::check::components::Ipam;
 use crate::cluster::Cluster;
 use crate::model::{Fact, Key, Name, Node, Pod, Unanswered, Unknown};
 
@@ -120,16 +119,9 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// Returns the nodes whose pods have addresses of the node's ranges, as is proved: by their CNI,
-    /// or by any pod in the cluster that has one.
+    /// Returns the nodes whose pods have addresses of the node's ranges, but those that leave.
     pub(super) fn ranged(&self) -> impl Iterator<Item = (&'a Name, &NodeRange<'a>)> {
-        let is_proved =
-            |it: &NodeRange<'_>| it.ipam == Some(Ipam::HostLocal) || self.nodes.any_inside;
-        self.nodes
-            .nodes
-            .iter()
-            .filter(move |(_, it)| it.is_used && is_proved(it) && !it.node.is_leaving())
-            .map(|(name, it)| (*name, it))
+        self.nodes.proved().filter(|(_, it)| !it.node.is_leaving())
     }
 
     /// Whether any node has its range of a declared one.

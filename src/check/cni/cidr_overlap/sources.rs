@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::ranges::{Ranges, canonical, hull};
 use crate::check::Output;
+use crate::check::cni::control_plane::{SYSTEM, flags};
 use crate::cluster::{Cluster, Table};
 use crate::model::{
-    CiliumConfig, ControlPlane, Fact, FlannelConfig, IpFamily, IpPool, Key, KubeadmConfig, Node,
-    Object, Pod, Service, ServiceCidr, Unanswered, Unknown,
+    CiliumConfig, Fact, FlannelConfig, IpFamily, IpPool, Key, KubeadmConfig, Node, Object, Pod,
+    Service, ServiceCidr, Unanswered, Unknown,
 };
 
 /// The ranges of which Services get their addresses, and single addresses that lie elsewhere.
@@ -30,10 +31,6 @@ pub(super) enum By {
     /// What their addresses have in common: the range has these at least.
     Addresses,
 }
-
-/// Where the control plane runs, where it does so as pods, and kubeadm keeps what it was told.
-/// Elsewhere are those of other clusters, which this one hosts.
-const SYSTEM: &str = "kube-system";
 
 /// Where CNIs keep what they are told.
 const OF_CNIS: &[&str] = &[SYSTEM, "kube-flannel", "cilium", "cilium-system"];
@@ -112,15 +109,6 @@ fn said(
         hull(of).filter(|range| range.prefix_len() >= widest)
     });
     Ok((By::Addresses, hulls.collect()))
-}
-
-/// Returns what the pods of the control plane are told; those of one are told the same.
-fn flags(cluster: &Cluster) -> Result<impl Iterator<Item = (&Key, &ControlPlane)>, Unanswered> {
-    let is_own = |(key, pod): &(&Key, &Pod)| {
-        *key.namespace == *SYSTEM && pod.host_network && !pod.ended && !pod.terminating
-    };
-    let pods = cluster.read::<Pod>()?.iter().filter(is_own);
-    Ok(pods.filter_map(|(key, pod)| Some((key, pod.control_plane.as_deref()?))))
 }
 
 /// What is read of kubeadm's `ClusterConfiguration`.

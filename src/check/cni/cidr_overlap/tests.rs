@@ -64,7 +64,7 @@ impl Cluster {
     fn service_cidr(self, ranges: &str) -> Self {
         let spec = Some(ServiceCidrSpec { cidrs: Some(parsed(ranges)) });
         self.with(Event::Begin::<ServiceCidr>)
-            .with(Event::Put(Key::new("", "kubernetes"), ServiceCidr { spec }))
+            .with(Event::Put(Key::new("", "kubernetes"), ServiceCidr { spec, status: None }))
             .with(Event::Done::<ServiceCidr>)
     }
 
@@ -78,7 +78,11 @@ impl Cluster {
 
     fn flags(self, component: &str, services: &str, pods: &str) -> Self {
         self.pod_with(&format!("kube-system/{component}-1"), |fact| {
-            let told = ControlPlane { services: parsed(services), pods: parsed(pods) };
+            let told = ControlPlane {
+                services: parsed(services),
+                pods: parsed(pods),
+                ..ControlPlane::default()
+            };
             fact.control_plane = Some(Box::new(told));
             fact.host_network = true;
         })

@@ -2,7 +2,7 @@
 
 use crate::check::cni::remedies::{ELSEWHERE, STILL_PENDING};
 use crate::check::{Code, Remedy, Symptom};
-use crate::model::{Fact, Node, Pod};
+use crate::model::{Fact, IpPool, Node, Pod, ServiceCidr};
 
 /// No address is free, and pods wait for one.
 pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND])
@@ -21,7 +21,7 @@ pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND])
     ]);
 
 /// A pool of the whole cluster is nearly used up.
-pub static FILLING: Code = Code::warning("ip_pools.filling", &[Node::KIND])
+pub static FILLING: Code = Code::warning("ip_pools.filling", &[IpPool::KIND])
     .after(60)
     .explain(
         "A pool that serves the whole cluster is more than 85 % used: the IPAM that owns it needs \
@@ -33,6 +33,54 @@ pub static FILLING: Code = Code::warning("ip_pools.filling", &[Node::KIND])
         Remedy::inspect("kubectl get pods -A -o wide"),
         Remedy::verify("kubectl get pods -A -o wide"),
     ]);
+
+/// Services have all addresses of their ranges, or all ports of nodes.
+pub static FULL: Code = Code::warning("ip_pools.full", &[ServiceCidr::KIND, Pod::KIND])
+    .after(60)
+    .explain(
+        "Services have every address of their ranges, or every port of nodes: whoever makes \
+         another is refused, while those that there are go on.",
+    )
+    .independent()
+    .remedies(OF_SERVICES);
+
+/// Services have nearly all of their addresses or ports.
+pub static SERVICES_FILLING: Code =
+    Code::warning("ip_pools.services_filling", &[ServiceCidr::KIND, Pod::KIND])
+        .after(60)
+        .explain(
+            "Services have more than 85 % of the addresses of their ranges, or of the ports of \
+             nodes; once they have all, whoever makes another is refused, and nothing else says so.",
+        )
+        .independent()
+        .runbook("NetvitalsIPPoolFilling")
+        .remedies(OF_SERVICES);
+
+const OF_SERVICES: &[Remedy] = &[
+    Remedy::inspect("kubectl get services -A -o wide"),
+    Remedy::inspect("kubectl get servicecidrs -o wide"),
+    Remedy::inspect("kubectl get services -A --sort-by=.metadata.creationTimestamp"),
+    Remedy::verify("kubectl get services -A -o wide"),
+];
+
+/// Every range that the controller manager has for nodes is given away.
+pub static NO_MORE_NODES: Code = Code::info("ip_pools.no_more_nodes", &[Pod::KIND])
+    .after(60)
+    .explain(
+        "Every range for the pods of a node is given away: a node that joins gets none, and starts \
+         no pod. That is no fault of a cluster that is to have no more nodes.",
+    )
+    .independent()
+    .remedies(&[
+        Remedy::inspect(RANGES),
+        Remedy::inspect(
+            "kubectl -n {namespace} get pod {name} -o jsonpath='{.spec.containers[*].command}'",
+        ),
+        Remedy::verify(RANGES),
+    ]);
+
+const RANGES: &str =
+    "kubectl get nodes -o custom-columns='NAME:.metadata.name,PODS:.spec.podCIDRs'";
 
 /// The pool holds fewer addresses than the node takes pods.
 pub static TOO_SMALL: Code = Code::info("ip_pools.too_small", &[Node::KIND])

@@ -3,20 +3,21 @@
 //! flannel, kindnet, bridge and several clouds work so, and Cilium may; which nodes do says
 //! [`NodeRanges`].
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 
-use super::{Adapter, Pool, Scope, Waiting};
+use super::pool::{CAP, Of, Pool, Scope};
+use super::{Adapter, Waiting};
+use crate::check::cni::control_plane;
 use crate::check::cni::node_ranges::NodeRanges;
 use crate::check::components::Ipam;
 use crate::cluster::Cluster;
-use crate::model::{Fact, IpFamily, Node, Pod, Skipped, Unanswered};
+use crate::model::{Fact, IpFamily, Node, Object, Pod, Skipped, Unanswered};
 
 /// Reads the ranges of the nodes.
 pub(super) static ADAPTER: Adapter =
     Adapter { ipam: "host-local", wants: &[Node::KIND, Pod::KIND], pools };
-
-/// More than anyone can use, and exact as a sample.
-const CAP: u64 = 1 << 53;
 
 fn pools(
     cluster: &Cluster,
@@ -25,13 +26,14 @@ fn pools(
 ) -> Result<(), Unanswered> {
     let ranges = NodeRanges::of(cluster)?;
     let before = pools.len();
-    for (name, range) in ranges.nodes.iter().filter(|(_, range)| range.is_used) {
+    for (name, range) in ranges.proved() {
         let (ipam, max_pods) = (range.ipam, range.node.max_pods);
         pools.extend(range.node.pod_cidrs.iter().enumerate().map(|(at, cidr)| Pool {
+            of: Of::Pods,
             name: cidr.to_string(),
-            scope: Scope::Node { node: (*name).clone(), max_pods },
-            family: IpFamily::of(&cidr.addr()),
-            addresses: usable(cidr, ipam),
+            scope: Scope::Node { node: name.clone(), max_pods },
+            family: Some(IpFamily::of(&cidr.addr())),
+            addresses: Some(usable(cidr, ipam)),
             used: Some(range.used.get(&at).copied().unwrap_or_default()),
             reserved: 0,
             uncertain: if ipam.is_none() { CILIUMS_OWN } else { 0 },
@@ -45,17 +47,65 @@ fn pools(
         let has_none = range.node.pod_cidrs.is_empty() && range.outside == 0;
         if has_none && waiting.on(name) > 0 && range.ipam != Some(Ipam::Other) {
             pools.push(Pool {
+                of: Of::Pods,
                 name: "none".to_owned(),
                 scope: Scope::Node { node: (*name).clone(), max_pods: None },
-                family: IpFamily::V4,
-                addresses: 0,
+                family: Some(IpFamily::V4),
+                addresses: Some(0),
                 used: Some(0),
                 reserved: 0,
                 uncertain: 0,
             });
         }
     }
+    if ranges.any_inside {
+        pools.extend(ranges_for_nodes(cluster)?);
+    }
     Ok(())
+}
+
+/// Returns how many ranges for nodes there are to give, where the flags of the controller manager
+/// that gives them say it, and how many nodes have one: also those that leave, or are virtual.
+fn ranges_for_nodes(cluster: &Cluster) -> Result<Vec<Pool>, Unanswered> {
+    let mut told = control_plane::flags(cluster)?.filter(|(_, told)| !told.pods.is_empty());
+    let Some((key, told)) = told.next() else { return Ok(Vec::new()) };
+    let nodes = cluster.read::<Node>()?;
+    let pool = |within: &IpNet| {
+        let given: BTreeSet<IpNet> = nodes
+            .iter()
+            .flat_map(|(_, node)| &node.pod_cidrs)
+            .filter(|range| within.contains(*range))
+            .copied()
+            .collect();
+        // All are of one size, that of a flag with as many names as there are versions of it.
+        let size = given.first()?.prefix_len();
+        if given.iter().any(|range| range.prefix_len() != size) {
+            return None;
+        }
+        let of = |range: &IpNet| slots(range.prefix_len(), size);
+        let of_services = told.services.iter().filter_map(|services| {
+            let is_around = services.contains(within);
+            let lies_in = within.contains(services).then(|| of(services).max(1));
+            if is_around { Some(of(within)) } else { lies_in }
+        });
+        Some(Pool {
+            of: Of::Nodes,
+            name: within.to_string(),
+            scope: Scope::Shared(Object { kind: Pod::KIND, key: key.clone() }),
+            family: Some(IpFamily::of(&within.addr())),
+            addresses: Some(of(within)),
+            used: Some(given.len() as u64),
+            reserved: of_services.sum(),
+            uncertain: 0,
+        })
+    };
+    Ok(told.pods.iter().filter_map(pool).collect())
+}
+
+/// Returns how many ranges of one size lie in another.
+fn slots(around: u8, size: u8) -> u64 {
+    size.checked_sub(around)
+        .map_or(0, |bits| 1_u64.checked_shl(bits.into()).unwrap_or(CAP).min(CAP))
 }
 
 /// Cilium keeps the addresses of its router and of its health endpoint, the plugin that of the

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use super::*;
 use crate::cluster::Event;
 use crate::fixtures::{answer, cluster};
-use crate::model::{Addresses, PodWarning, SandboxFailure, Unknown};
+use crate::model::{Addresses, IpFamily, IpPool, Object, PodWarning, SandboxFailure, Unknown};
+
+mod services;
 
 /// A node with 13 addresses.
 fn small(facts: Cluster, node: &str, third: u8) -> Cluster {
@@ -86,7 +88,8 @@ fn which_pods_have_an_address_and_which_wait_for_one() {
         ("on a node that is not known", |it| it.node = Some("n9".into()), 0, 0),
     ];
     for (what, change, used, waiting) in cases {
-        let answer = answer(&CHECK, &pod(small(cluster(), "n1", 1), 5, change));
+        let facts = with_cni(small(cluster(), "n1", 1), ("k8s-app", "flannel"));
+        let answer = answer(&CHECK, &pod(facts, 5, change));
         let told = |family: &str| {
             let mut samples = answer.samples.iter().filter(|it| it.starts_with(family));
             samples.next().and_then(|it| it.rsplit_once(' ')).map(|(_, value)| value.to_owned())
@@ -119,6 +122,9 @@ fn a_node_that_accepts_more_pods_than_it_has_addresses_is_worth_knowing() {
         node.pod_cidrs = vec!["10.244.1.0/25".parse().unwrap()];
         node.max_pods = Some(250);
     });
+    // Without any pod that has an address of a range, nobody knows that pods get such.
+    assert_eq!(answer(&CHECK, &facts).result, Err(Skipped::NotApplicable.into()));
+    let facts = with_cni(facts, ("app", "kindnet"));
     assert_eq!(
         answer(&CHECK, &facts).findings,
         [
@@ -184,12 +190,13 @@ fn what_cannot_be_decoded_makes_counts_too_low_and_is_said() {
 }
 
 fn shared(used: Option<u64>) -> Pool {
-    let subject = Object { kind: Node::KIND, key: Key::new("", "pool") };
+    let subject = Object { kind: IpPool::KIND, key: Key::new("", "pool") };
     Pool {
+        of: Of::Pods,
         name: "10.0.0.0/16".into(),
         scope: Scope::Cluster(subject),
-        family: IpFamily::V4,
-        addresses: 220,
+        family: Some(IpFamily::V4),
+        addresses: Some(220),
         used,
         reserved: 20,
         uncertain: 0,
@@ -355,7 +362,10 @@ fn a_pod_whose_events_say_that_it_waits_for_something_else_waits_for_no_address(
     // A node without a range fails in other words.
     let bare = full().node_with("n1", |node| node.pod_cidrs.clear());
     let bare = small(bare, "n2", 2).warned("shop/cart-99", sandbox(SandboxFailure::CniNotReady));
-    let mut bare = bare;
+    let mut bare = pod(bare, 77, |pod| {
+        pod.node = Some("n2".into());
+        pod.addresses = [IpAddr::from([10, 244, 2, 5])].into_iter().collect();
+    });
     for number in 2..15 {
         bare = pod(bare, number, |pod| pod.ended = true);
     }

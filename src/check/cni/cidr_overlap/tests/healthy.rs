@@ -175,6 +175,7 @@ pub(super) const HEALTHY: &[Shape] = &[
                     let told = ControlPlane {
                         services: vec!["192.168.0.0/16".parse().expect("a range")],
                         pods: vec!["10.244.0.0/16".parse().expect("a range")],
+                        ..ControlPlane::default()
                     };
                     pod.control_plane = Some(Box::new(told));
                 })
