@@ -12,6 +12,8 @@ pub const HOLES: &[&str] = &[
     "own",
     "pod",
     "pod_namespace",
+    // A pool that is an object.
+    "ip_pool",
     // Of the pods behind the DNS Service.
     "dns_namespace",
     "selector",

@@ -50,8 +50,8 @@ use crate::cluster::{Change, Event, Folded};
 use crate::model::{
     Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap, DaemonSet,
     EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute, HttpRoute,
-    Ingress, IngressClass, IpPool, Issuer, Kind, KubeadmConfig, Namespace, NetworkPolicy, Node,
-    Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr, ServiceEvent,
+    Ingress, IngressClass, IpPool, IpamBlock, Issuer, Kind, KubeadmConfig, Namespace,
+    NetworkPolicy, Node, Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr, ServiceEvent,
 };
 use crate::task::{Task, supervise};
 
@@ -99,6 +99,7 @@ pub static ALL: &[Watch] = &[
     watch::<Ingress>(),
     watch::<IngressClass>(),
     Watch::plain::<IpPool>(),
+    Watch::plain::<IpamBlock>(),
     watch::<Issuer>(),
     watch::<Namespace>(),
     watch::<NetworkPolicy>(),

@@ -1,9 +1,10 @@
 //! Kinds whose facts are read as they stand.
 
 use super::object::Plain;
-use crate::model::{IpPool, PolicyEndpoint, ServiceCidr};
+use crate::model::{IpPool, IpamBlock, PolicyEndpoint, ServiceCidr};
 
 impl Plain for IpPool {}
+impl Plain for IpamBlock {}
 impl Plain for PolicyEndpoint {}
 impl Plain for ServiceCidr {}
 
@@ -18,8 +19,13 @@ mod tests {
             "status": { "conditions": [{ "type": "Ready", "status": "False" }] } }"#;
         assert_eq!(absent::<ServiceCidr>(cidr), ServiceCidr::default());
         let pool = r#"{ "metadata": { "name": "a" }, "spec": {
-            "cidr": "10.0.0.0/8", "blockSize": 26, "disabled": true } }"#;
+            "cidr": "10.0.0.0/8", "blockSize": 26, "disabled": true,
+            "nodeSelector": "a", "namespaceSelector": "b", "assignmentMode": "Manual",
+            "allowedUses": ["Tunnel"] } }"#;
         assert_eq!(absent::<IpPool>(pool), IpPool::default());
+        let block = r#"{ "metadata": { "name": "a" }, "spec": {
+            "cidr": "10.0.0.0/30", "allocations": [0, null], "deleted": true } }"#;
+        assert_eq!(absent::<IpamBlock>(block), IpamBlock::default());
     }
 
     #[test]
@@ -43,6 +49,21 @@ mod tests {
             let pool: IpPool = read(&format!(r#"{{ "spec": {{ {spec} }} }}"#));
             let (of, block) = pool.range().expect("a range");
             assert_eq!((&*format!("{of} {block}"), pool.is_enabled()), (range, enabled));
+        }
+    }
+
+    #[test]
+    fn a_block_has_as_many_addresses_used_as_are_not_free() {
+        for (rest, range, used) in [
+            (r#""allocations": [0, null, 1, null], "deleted": false"#, Some("10.1.0.0/30"), 2),
+            (r#""allocations": [0, 0, 0, 0], "affinity": null"#, Some("10.1.0.0/30"), 4),
+            (r#""allocations": [0], "deleted": true"#, None, 1),
+            (r#""allocations": [0], "deleted": "true""#, None, 1),
+            (r#""allocations": null, "deleted": "false""#, Some("10.1.0.0/30"), 0),
+        ] {
+            let json = format!(r#"{{ "spec": {{ "cidr": "10.1.0.0/30", {rest} }} }}"#);
+            let range = range.map(|it| it.parse().expect(it));
+            assert_eq!(read::<IpamBlock>(&json), IpamBlock { range, used }, "{rest}");
         }
     }
 }

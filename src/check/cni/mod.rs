@@ -8,5 +8,6 @@ pub mod ip_pools;
 pub mod node_network_ready;
 mod node_ranges;
 mod remedies;
+mod running;
 pub mod sandbox_failures;
 mod waiting;

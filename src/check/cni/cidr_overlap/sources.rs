@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::ranges::{Ranges, canonical, hull};
 use crate::check::Output;
 use crate::check::cni::control_plane::{SYSTEM, flags};
+use crate::check::cni::running::{CALICO, is_run};
 use crate::cluster::{Cluster, Table};
 use crate::model::{
     CiliumConfig, Fact, FlannelConfig, IpFamily, IpPool, Key, KubeadmConfig, Node, Object, Pod,
@@ -36,7 +37,6 @@ pub(super) enum By {
 const OF_CNIS: &[&str] = &[SYSTEM, "kube-flannel", "cilium", "cilium-system"];
 
 /// The labels of those whose pools are read; what one that is gone was told says nothing.
-const CALICO: &[(&str, &str)] = &[("k8s-app", "calico-node")];
 const CILIUM: &[(&str, &str)] = &[("k8s-app", "cilium")];
 const FLANNEL: &[(&str, &str)] =
     &[("app", "flannel"), ("k8s-app", "flannel"), ("k8s-app", "canal")];
@@ -175,12 +175,6 @@ pub(super) fn pools(cluster: &Cluster, out: &mut Output) -> Result<Vec<Pool>, Un
         }
     }
     Ok(all)
-}
-
-/// Whether any pod runs, or is to, that is labelled so.
-fn is_run(cluster: &Cluster, labels: &[(&str, &str)]) -> Result<bool, Unanswered> {
-    let mut pods = cluster.read::<Pod>()?.iter();
-    Ok(pods.any(|(_, pod)| pod.host_network && !pod.ended && pod.is_labelled(labels)))
 }
 
 /// What is read of flannel's `net-conf.json`.

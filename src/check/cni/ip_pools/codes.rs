@@ -5,13 +5,14 @@ use crate::check::{Code, Remedy, Symptom};
 use crate::model::{Fact, IpPool, Node, Pod, ServiceCidr};
 
 /// No address is free, and pods wait for one.
-pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND])
+pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND, IpPool::KIND])
     // A pod has its address seconds after it was scheduled.
     .after(30)
     .explain("A pool has no free address, and pods that need one cannot start.")
     .remedies(&[
         Remedy::inspect("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
         Remedy::inspect("kubectl get events -A --field-selector reason=FailedCreatePodSandBox"),
+        Remedy::inspect("kubectl get ippools.crd.projectcalico.org {ip_pool} -o yaml"),
         Remedy::fix(
             "kubectl cordon {node}",
             "no new pod is sent there; undone by kubectl uncordon, once pods have left",
@@ -30,6 +31,8 @@ pub static FILLING: Code = Code::warning("ip_pools.filling", &[IpPool::KIND])
     .independent()
     .runbook("NetvitalsIPPoolFilling")
     .remedies(&[
+        Remedy::inspect("kubectl get ippools.crd.projectcalico.org -o yaml"),
+        Remedy::inspect("kubectl get ipamblocks.crd.projectcalico.org"),
         Remedy::inspect("kubectl get pods -A -o wide"),
         Remedy::verify("kubectl get pods -A -o wide"),
     ]);

@@ -12,6 +12,7 @@
 //! else stands in: [`Scope::Cluster`]. What cannot be known is no sample: of how many a pool of which
 //! nobody says the range, or a port range that only a flag of an API server out of sight would say.
 
+mod calico;
 mod codes;
 mod host_local;
 mod pool;
@@ -30,7 +31,8 @@ use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Fact, Key, Kind, Name, Node, Pod, PodEvent, Service, ServiceCidr, Skipped, Unanswered, Unknown,
+    Fact, IpPool, IpamBlock, Key, Kind, Name, Node, Pod, PodEvent, Service, ServiceCidr, Skipped,
+    Unanswered, Unknown,
 };
 
 /// Compares what each pool holds with what pods have of it.
@@ -41,7 +43,7 @@ pub static CHECK: Check = Check {
     runbook: "NetvitalsIPPoolExhausted",
     needs: &[Node::KIND, Pod::KIND],
     // Events say which pods wait for something else.
-    wants: &[PodEvent::KIND, Service::KIND, ServiceCidr::KIND],
+    wants: &[PodEvent::KIND, IpPool::KIND, IpamBlock::KIND, Service::KIND, ServiceCidr::KIND],
     families: &[ADDRESSES.desc(), USED.desc(), RESERVED.desc(), UTILISATION.desc(), WAITING.desc()],
     codes: &[
         &EXHAUSTED,
@@ -97,7 +99,8 @@ pub struct Adapter {
 }
 
 /// Every known way.
-pub static ADAPTERS: &[&Adapter] = &[&host_local::ADAPTER, &services::ADDRESSES, &services::PORTS];
+pub static ADAPTERS: &[&Adapter] =
+    &[&host_local::ADAPTER, &calico::ADAPTER, &services::ADDRESSES, &services::PORTS];
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     // What cannot be read may have an address, or a range: the counts are too low.
@@ -133,7 +136,8 @@ fn judge(adapters: &[&Adapter], cluster: &Cluster, out: &mut Output) -> Result<(
     // Where nothing is known of pods' addresses, nothing is known of those that have none.
     if all.iter().any(|pool| pool.of == Of::Pods) {
         let is_told = |node: &Name| {
-            let here = |pool: &&Pool| pool.of == Of::Pods && pool.node() == Some(node);
+            let is_here = |pool: &Pool| pool.node().is_none_or(|of| of == node);
+            let here = |pool: &&Pool| pool.of == Of::Pods && is_here(pool);
             all.iter().filter(here).any(|pool| pool.is_exhausted(pool.wanted(&waiting)))
         };
         waits(cluster, out, &waiting, is_told)?;
@@ -218,7 +222,10 @@ fn tell(out: &mut Output, ipam: &str, pool: &Pool, waiting: &Waiting<'_>) {
     for (code, message) in pool.faults(pool.wanted(waiting)) {
         let node = pool.node();
         let first = node.and_then(|node| waiting.first(node, pool.meant()));
-        let mut finding = Finding::about(code, pool.subject(), message)
+        let subject = pool.subject();
+        let of_pool = (subject.kind == IpPool::KIND).then(|| subject.key.name.clone());
+        let mut finding = Finding::about(code, subject, message)
+            .with("ip_pool", of_pool)
             .with("pod_namespace", first.map(|key| &key.namespace))
             .with("pod", first.map(|key| &key.name));
         finding.node = node.cloned();

@@ -135,9 +135,10 @@ impl Pool {
 
     /// Returns how many pods may wait for an address of it, rather than for something else.
     pub(super) fn wanted(&self, waiting: &Waiting<'_>) -> u64 {
-        match self.of {
-            Of::Pods => waiting.count(self.node(), self.meant()),
-            Of::Nodes | Of::Services | Of::Ports => 0,
+        match (self.of, &self.scope) {
+            // Another may stand in.
+            (_, Scope::Shared(_)) | (Of::Nodes | Of::Services | Of::Ports, _) => 0,
+            (Of::Pods, _) => waiting.count(self.node(), self.meant()),
         }
     }
 
