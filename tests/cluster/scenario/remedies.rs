@@ -43,6 +43,7 @@ const MISSING: &[(&str, &str)] = &[
     ("servicemonitors", "the server could not find the requested resource"),
     ("servicemonitors", "the server doesn't have a resource type \"servicemonitors\""),
     ("ippools.crd.projectcalico.org", "the server doesn't have a resource type \"ippools\""),
+    ("ipamblocks.crd.projectcalico.org", "the server doesn't have a resource type \"ipamblocks\""),
     ("amazon-vpc-cni", "configmaps \"amazon-vpc-cni\" not found"),
     ("daemonset/cilium", "daemonsets.apps \"cilium\" not found"),
     (
