@@ -31,8 +31,14 @@ test: ## everything that needs neither root nor Go
 	cargo test
 
 e2e: need-root tools image ## the five signs on a real cluster; root on Linux, Go (ONLY='name…' picks scenarios)
-	$(if $(ONLY),,alerts/check)
-	$(if $(ONLY),,$(MAKE) --no-print-directory chart)
+	$(MAKE) --no-print-directory $(if $(ONLY),,-j2 beside) scenarios
+
+# Scenarios wait more than they work: what only works goes beside them, and takes what they leave.
+.PHONY: beside scenarios
+beside:
+	nice -n 19 alerts/check
+	nice -n 19 $(MAKE) --no-print-directory chart
+scenarios:
 	NETVITALS_BINARY=$(BINARY) cargo test --test e2e -- --lanes=$(LANES) $(ONLY)
 
 chart: need-root ## the Helm chart by Helm 3 and 4, and the image; root, Go (UPDATE_GOLDEN=1 renders deploy/kustomize)

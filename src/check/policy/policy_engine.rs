@@ -162,22 +162,24 @@ fn without(
             sets.iter().any(|set| set.name == *name && set.namespace == key.namespace)
         })
     };
+    let live = || pods.iter().filter(|(_, pod)| !pod.ended && !pod.terminating);
+    let engine = live().filter(|(key, pod)| is_engine(key, pod));
+    let covered: BTreeSet<&Name> = engine.filter_map(|(_, pod)| pod.node.as_ref()).collect();
+    // Nearly every node has one, so that no policy is looked at.
     let isolated = Direction::ALL.map(|direction| Isolated::of(policies, direction));
     let judge = Policies::new(policies, None);
-    let mut covered: BTreeSet<&Name> = BTreeSet::new();
-    let mut closed: BTreeMap<&Name, (usize, &Key)> = BTreeMap::new();
-    let live = pods.iter().filter(|(_, pod)| !pod.ended && !pod.terminating);
-    for (key, pod) in live {
-        let Some(node) = &pod.node else { continue };
-        if is_engine(key, pod) {
-            covered.insert(node);
-        } else if isolated.iter().any(|it| it.has(&key.namespace))
+    let is_closed = |key: &Key, pod: &Pod| {
+        isolated.iter().any(|it| it.has(&key.namespace))
             && Direction::ALL.iter().any(|way| !judge.isolating(*way, key, pod).is_empty())
-        {
+    };
+    let mut closed: BTreeMap<&Name, (usize, &Key)> = BTreeMap::new();
+    for (key, pod) in live() {
+        let Some(node) = pod.node.as_ref().filter(|node| !covered.contains(node)) else { continue };
+        if is_closed(key, pod) {
             closed.entry(node).or_insert((0, key)).0 += 1;
         }
     }
-    for (node, (number, one)) in closed.into_iter().filter(|(node, _)| !covered.contains(node)) {
+    for (node, (number, one)) in closed {
         let fact = nodes.get(&Key::new("", node.clone()));
         if fact.is_none_or(|it| it.is_leaving()) {
             continue;

@@ -1,6 +1,6 @@
 //! What the page has to say of a healthy cluster, worked out anew from plain lists of the API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netvitals::watch;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::api;
 use crate::cluster::Cluster;
 use crate::page::Page;
+use crate::plan::SERVICE_RANGE;
 use crate::wait::holds;
 
 /// What one series has to be.
@@ -65,6 +66,15 @@ fn expected(cluster: &Cluster) -> Result<Vec<Expected>, String> {
             all.push((family, vec![of_node()], 0.0));
         }
     }
+    let services = cluster.api().list("/api/v1/services")?;
+    let of = |service: &Value| service["spec"]["clusterIP"].as_str().map(ToOwned::to_owned);
+    let used: BTreeSet<String> =
+        services.iter().filter_map(of).filter(|ip| ip.contains('.')).collect();
+    let of_services = || vec![("ipam", "services".to_owned()), ("pool", SERVICE_RANGE.to_owned())];
+    all.push(("netvitals_ip_pool_used", of_services(), used.len() as f64));
+    // Of a /16 the network and the broadcast go to nobody.
+    let share = used.len() as f64 / 65_534.0;
+    all.push(("netvitals_ip_pool_utilisation_ratio", of_services(), share));
     for class in ["family", "missing", "node", "orphan", "port", "readiness", "stale"] {
         all.push(("netvitals_endpoint_mismatches", vec![("class", class.to_owned())], 0.0));
     }
