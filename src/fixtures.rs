@@ -14,8 +14,8 @@ use crate::cluster::{Apply, Change, Clock, Cluster, Event};
 use crate::family::Value;
 use crate::model::{
     Agent, Counts, DaemonSet, Dns, DnsPath, DnsQuery, DnsRow, Endpoint, EndpointSlice, Fact,
-    Failure, Key, Observation, Pod, PodRef, Protocol, Service, Uid, Unanswered, Unknown, Vantage,
-    Window,
+    Failure, Key, Observation, Pod, PodRef, Protocol, Service, Template, Uid, Unanswered, Unknown,
+    Vantage, Window,
 };
 use crate::watch::{self, Watch};
 
@@ -72,6 +72,7 @@ impl Cluster {
     /// Adds a DaemonSet that has a pod on each of three nodes.
     pub(crate) fn enforced_by(self, daemon_set: &str) -> Self {
         let set = DaemonSet {
+            template: Template { host_network: true, ..Template::default() },
             status: Counts { desired: 3, current: 3, ready: 3, updated: 3, ..Counts::default() },
             ..DaemonSet::default()
         };

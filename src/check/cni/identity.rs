@@ -139,7 +139,7 @@ fn identify(key: &Key, set: &DaemonSet) -> Option<(&'static str, Role)> {
 
 /// Whether a DaemonSet has a name: `rke2-canal` has that of `canal`, `cilium-envoy` not that of
 /// `cilium`.
-fn is_called(set: &Name, name: &str) -> bool {
+pub(in crate::check) fn is_called(set: &Name, name: &str) -> bool {
     set.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('-'))
 }
 

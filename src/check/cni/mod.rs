@@ -3,7 +3,7 @@
 pub mod cidr_overlap;
 pub mod cni_agents;
 mod control_plane;
-mod identity;
+pub(in crate::check) mod identity;
 pub mod ip_pools;
 pub mod node_network_ready;
 mod node_ranges;

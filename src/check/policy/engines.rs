@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::cni::identity::{CniSet, is_called, sets};
 use crate::cluster::Cluster;
 use crate::model::{
     CiliumConfig, DaemonSet, Fact, Key, Name, Node, Object, PolicyEndpoint, Unanswered,
@@ -17,33 +18,37 @@ use crate::model::{
 struct Engine {
     /// How it is called in series.
     id: &'static str,
-    /// What the name of its DaemonSet has in it.
-    name: &'static str,
+    /// The CNI that it is a part of, as `identity` calls it, or the name of a DaemonSet of its own.
+    of: &'static str,
     /// It looks at traffic to a Service once it has the address of a pod, as policies mean it.
     sees_pods: bool,
     /// It holds ranges of addresses against pods.
     holds_ranges: bool,
 }
 
-/// Those that are DaemonSets.
-const ALL: &[Engine] = &[
-    engine("cilium", "anetd").without_ranges(),
-    engine("antrea", "antrea-agent"),
-    engine("azure-npm", "azure-npm"),
-    engine("calico", "calico-node"),
+/// Those that are a part of what gives pods their network.
+const OF_CNIS: &[Engine] = &[
+    engine("antrea", "antrea"),
+    engine("calico", "calico"),
     engine("calico", "canal"),
     engine("cilium", "cilium").without_ranges(),
-    engine("kindnet", "kindnet"),
-    engine("kube-network-policies", "kube-network-policies"),
-    engine("kube-ovn", "kube-ovn-cni").before_pods(),
+    engine("kindnet", KINDNET),
+    engine("kube-ovn", "kube-ovn").before_pods(),
     engine("kube-router", "kube-router").before_pods(),
+    engine("ovn-kubernetes", "ovn-kubernetes"),
+    engine("weave", "weave"),
+];
+
+/// Those beside it, each a DaemonSet of its own.
+const ALONE: &[Engine] = &[
+    engine("azure-npm", "azure-npm"),
+    engine("azure-npm", "azure-npm-win"),
+    engine("kube-network-policies", "kube-network-policies"),
     engine("nsx", "nsx-node-agent"),
-    engine("ovn-kubernetes", "ovnkube-node"),
-    engine("weave", "weave-net"),
 ];
 
 /// Their agents are on nodes whether they have work or not.
-const AWS: Engine = engine("aws", "aws-node");
+const AWS: Engine = engine("aws", "aws-vpc-cni");
 
 /// How labels begin that Amazon EKS gives its nodes.
 const EKS: &str = "eks.amazonaws.com/";
@@ -51,17 +56,22 @@ const EKS: &str = "eks.amazonaws.com/";
 /// In the process of k3s itself.
 const K3S: Engine = engine("kube-router", "k3s").before_pods();
 
-/// One of a DaemonSet that is known by an image alone: flannel's chart puts it beside flannel.
+/// One that is known by an image alone: flannel's chart puts it beside flannel.
 const BY_IMAGE: Engine = engine("kube-network-policies", "kube-network-policies");
 
-/// What the names of DaemonSets have in them that give pods a network and enforce no policies.
-const NETWORKS: &[&str] = &["azure-cns", "flannel", "netd", "vcn-native-ip-cni"];
+/// The CNIs that enforce no policies.
+const NETWORKS: &[&str] = &["azure", "flannel", "gke"];
+
+/// One more, which is known by the name of its DaemonSet.
+const OCI: &str = "vcn-native-ip-cni";
+
+const KINDNET: &str = "kindnet";
 
 /// From this day on kindnet enforces policies, as the tags of its images tell: `v20240813-c6f155d6`.
 const KINDNET_SINCE: u32 = 20_240_813;
 
-const fn engine(id: &'static str, name: &'static str) -> Engine {
-    Engine { id, name, sees_pods: true, holds_ranges: true }
+const fn engine(id: &'static str, of: &'static str) -> Engine {
+    Engine { id, of, sees_pods: true, holds_ranges: true }
 }
 
 impl Engine {
@@ -109,27 +119,30 @@ impl Engines {
     /// Looks for them.
     pub(in crate::check) fn of(cluster: &Cluster) -> Self {
         let mut found = Self::default();
-        let sets = cluster.last_known::<DaemonSet>().into_iter().flat_map(|it| it.iter());
+        let Some(table) = cluster.last_known::<DaemonSet>() else { return found };
         // One that fits no node is there and does nothing.
         let runs = |set: &DaemonSet| !set.terminating && set.status.desired > 0;
         let mut aws = None;
-        for (key, set) in sets.filter(|(_, set)| runs(set)) {
-            let known = ALL.iter().find(|it| key.name.contains(it.name));
-            let known = known.filter(|it| it.id != "kindnet" || is_new_kindnet(set));
-            let by_image = || images(set).any(|it| it.contains(BY_IMAGE.name));
-            if let Some(engine) = known {
-                match cilium_is_off(cluster).filter(|_| engine.id == "cilium") {
+        for CniSet { key, set, cni, .. } in sets(table).into_iter().filter(|it| runs(it.set)) {
+            let part = OF_CNIS.iter().find(|it| it.of == cni);
+            let off = || cilium_is_off(cluster).filter(|_| cni == "cilium");
+            match part.filter(|it| it.of != KINDNET || is_new_kindnet(set)) {
+                Some(engine) => match off() {
                     Some(off) => _ = found.off.insert(off),
                     None => found.at_work.push((engine, Some(key.clone()))),
+                },
+                None if cni == AWS.of => aws = Some(key.clone()),
+                None if has_engine_beside(set) => {}
+                None if part.is_some() || NETWORKS.contains(&cni) || is_called(&key.name, OCI) => {
+                    found.off.insert(Off::Network(key.clone()));
                 }
-            } else if by_image() {
-                found.at_work.push((&BY_IMAGE, Some(key.clone())));
-            } else if key.name.contains(AWS.name) {
-                aws = Some(key.clone());
-            } else if NETWORKS.iter().any(|it| key.name.contains(it))
-                || key.name.contains("kindnet")
-            {
-                found.off.insert(Off::Network(key.clone()));
+                None => {}
+            }
+        }
+        for (key, set) in table.iter().filter(|(_, set)| runs(set)) {
+            let alone = ALONE.iter().find(|it| is_called(&key.name, it.of));
+            if let Some(engine) = alone.or_else(|| has_engine_beside(set).then_some(&BY_IMAGE)) {
+                found.at_work.push((engine, Some(key.clone())));
             }
         }
         found.aws(cluster, aws);
@@ -207,6 +220,11 @@ fn is_eks(cluster: &Cluster) -> bool {
     nodes.flat_map(|(_, node)| node.labels.iter()).any(|(key, _)| key.starts_with(EKS))
 }
 
+/// Whether an engine is among the containers of something else.
+fn has_engine_beside(set: &DaemonSet) -> bool {
+    images(set).any(|it| it.contains(BY_IMAGE.of))
+}
+
 fn images(set: &DaemonSet) -> impl Iterator<Item = &Name> {
     set.template.images.iter().map(|(_, image)| image)
 }
@@ -243,7 +261,7 @@ mod tests {
     fn set(facts: Cluster, name: &str, image: &str, desired: u32) -> Cluster {
         let images = [("a".into(), image.into())].into();
         let fact = DaemonSet {
-            template: Template { images, ..Template::default() },
+            template: Template { images, host_network: true, ..Template::default() },
             status: Counts { desired, ..Counts::default() },
             ..DaemonSet::default()
         };
@@ -288,6 +306,9 @@ mod tests {
             (&["netd", "fluentbit-gke"], "netd does not"),
             (&["aws-node"], "aws-node does not"),
             (&["terway-eniip", "kube-proxy"], "unknown"),
+            // Whose names have those of others in them.
+            (&["netdata-child", "flannel-exporter"], "unknown"),
+            (&["aws-node-termination-handler", "cilium-envoy"], "unknown"),
             (&[], "unknown"),
         ] {
             assert_eq!(says(&with(names)), expected, "{names:?}");
