@@ -1,12 +1,13 @@
 //! Nodes, pods and Services, by k observers each.
 
-use super::promql::{broken, count, found, many, nodes, once, settled};
+use super::promql::{broken, count, found, many, nodes, once, settled, total};
 use super::{Alert, Group, critical, warning, words};
 
 pub(super) fn group() -> Group {
     let mut alerts = Vec::from(pods());
     alerts.extend(of_nodes());
     alerts.extend(services());
+    alerts.extend(proxies());
     Group { name: "reachability", component: "reachability", alerts }
 }
 
@@ -186,6 +187,68 @@ fn services() -> [Alert; 4] {
             next: "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={{ $labels.node }}",
             panel: 63,
             ..warning("ServiceUnreachable")
+        },
+    ]
+}
+
+fn proxies() -> [Alert; 3] {
+    let all = total(&[], &once(&["state"], r#"netvitals_node_network_states{state!="left_out"}"#));
+    [
+        Alert {
+            expr: many(&broken("kube_proxy_pods"), &all),
+            pending: "2m",
+            keep: "5m",
+            summary: "kube-proxy does not run on several nodes, or on the only one.",
+            says: [
+                "kube-proxy does not run on these nodes, so Services lead to where they led before: ",
+                &words::nodes("kube_proxy_pods"),
+                ".",
+            ]
+            .concat(),
+            next: "kubectl get pods -A -o wide | grep kube-proxy",
+            panel: 120,
+            ..critical("KubeProxyDown")
+        },
+        Alert {
+            expr: once(
+                &["kind", "namespace", "name"],
+                &found(r#"check="kube_proxy_pods", severity!="info", kind="DaemonSet""#),
+            ) + " == 1",
+            pending: "3m",
+            keep: "5m",
+            role: "daemon_set",
+            summary: "kube-proxy lacks pods.",
+            says: "DaemonSet {{ $labels.namespace }}/{{ $labels.name }} lacks pods of kube-proxy, and nobody knows on \
+                   which nodes."
+                .into(),
+            next: "kubectl -n {{ $labels.namespace }} describe daemonset {{ $labels.name }}",
+            panel: 120,
+            ..warning("KubeProxyDown")
+        },
+        Alert {
+            expr: of_a_node("kube_proxy_pods"),
+            pending: "3m",
+            keep: "5m",
+            summary: "kube-proxy is not as it should be on a node.",
+            says: [
+                "Node {{ $labels.node }}:",
+                &words::codes_of_node(
+                    "kube_proxy_pods",
+                    &[
+                        (
+                            "down",
+                            "kube-proxy does not run there, so Services lead to where they led before.",
+                        ),
+                        ("missing", "kube-proxy is not there, and is to be."),
+                        ("not_ready", "kube-proxy is not ready there."),
+                        ("restarting", "kube-proxy begins again and again there."),
+                    ],
+                ),
+            ]
+            .concat(),
+            next: "kubectl get pods -A -o wide --field-selector spec.nodeName={{ $labels.node }}",
+            panel: 120,
+            ..warning("KubeProxyDown")
         },
     ]
 }

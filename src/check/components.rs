@@ -39,8 +39,14 @@ static CNIS: &[(&str, &str, Ipam)] = &[
     ("app", "kube-ovn-cni", Ipam::Other),
 ];
 
-/// The labels by which kube-proxy is known.
-static PROXIES: &[(&str, &str)] = &[("k8s-app", "kube-proxy"), ("component", "kube-proxy")];
+/// The labels by which kube-proxy is known: of kubeadm and most others, of files on nodes and AKS, of
+/// OpenShift, on Windows.
+pub(super) static PROXIES: &[(&str, &str)] = &[
+    ("k8s-app", "kube-proxy"),
+    ("component", "kube-proxy"),
+    ("app", "kube-proxy"),
+    ("k8s-app", "kube-proxy-windows"),
+];
 
 /// What was found, by node.
 #[derive(Debug, Default)]
@@ -58,7 +64,7 @@ impl<'a> Components<'a> {
             let Some(node) = &pod.node else { continue };
             if let Some((_, _, ipam)) = CNIS.iter().find(|(k, v, _)| is(&pod.labels, k, v)) {
                 all.cni.entry(node).or_insert((key, pod, *ipam));
-            } else if PROXIES.iter().any(|(k, v)| is(&pod.labels, k, v)) {
+            } else if pod.is_labelled(PROXIES) {
                 all.proxy.entry(node).or_insert((key, pod));
             }
         }

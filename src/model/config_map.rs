@@ -21,9 +21,9 @@ pub struct Text {
 }
 
 /// Their names, and the labels of their series: what CoreDNS is told by kubeadm and most others,
-/// by OpenShift, by RKE2; what users add; what the caches on nodes are told; and what kubeadm,
-/// flannel and Cilium were told of ranges.
-const NAMES: [(&str, &str); 8] = [
+/// by OpenShift, by RKE2; what users add; what the caches on nodes are told; what kubeadm,
+/// flannel and Cilium were told of ranges; and what kube-proxy is told.
+const NAMES: [(&str, &str); 9] = [
     ("coredns", "ConfigMap/coredns"),
     ("dns-default", "ConfigMap/dns-default"),
     ("rke2-coredns-rke2-coredns", "ConfigMap/rke2-coredns-rke2-coredns"),
@@ -32,6 +32,7 @@ const NAMES: [(&str, &str); 8] = [
     ("kubeadm-config", "ConfigMap/kubeadm-config"),
     ("kube-flannel-cfg", "ConfigMap/kube-flannel-cfg"),
     ("cilium-config", "ConfigMap/cilium-config"),
+    ("kube-proxy", "ConfigMap/kube-proxy"),
 ];
 
 /// What was told to kubeadm.
@@ -42,6 +43,9 @@ pub type FlannelConfig = ConfigMap<6>;
 
 /// What Cilium is told.
 pub type CiliumConfig = ConfigMap<7>;
+
+/// What kube-proxy is told.
+pub type KubeProxyConfig = ConfigMap<8>;
 
 /// The kinds of those that may have Corefiles.
 pub const CONFIG_MAPS: [&Kind; 5] = [

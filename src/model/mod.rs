@@ -38,7 +38,9 @@ pub use cert_manager::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Order, Says,
     Stage, Waits,
 };
-pub use config_map::{CONFIG_MAPS, CiliumConfig, ConfigMap, FlannelConfig, KubeadmConfig, Text};
+pub use config_map::{
+    CONFIG_MAPS, CiliumConfig, ConfigMap, FlannelConfig, KubeProxyConfig, KubeadmConfig, Text,
+};
 pub use control_plane::ControlPlane;
 pub use daemon_set::{Counts, Daemon, DaemonContainer, DaemonSet, Ended, Template};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice, PodRef};

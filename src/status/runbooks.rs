@@ -37,6 +37,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsIngressBackendMissing",
     "NetvitalsIngressConflict",
     "NetvitalsIngressNoAddress",
+    "NetvitalsKubeProxyDown",
     "NetvitalsLoadBalancerNoTargets",
     "NetvitalsLoadBalancerPending",
     "NetvitalsNodeNetworkNotReady",

@@ -50,8 +50,9 @@ use crate::cluster::{Change, Event, Folded};
 use crate::model::{
     Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap, DaemonSet,
     EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute, HttpRoute,
-    Ingress, IngressClass, IpPool, IpamBlock, Issuer, Kind, KubeadmConfig, Namespace,
-    NetworkPolicy, Node, Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr, ServiceEvent,
+    Ingress, IngressClass, IpPool, IpamBlock, Issuer, Kind, KubeProxyConfig, KubeadmConfig,
+    Namespace, NetworkPolicy, Node, Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr,
+    ServiceEvent,
 };
 use crate::task::{Task, supervise};
 
@@ -75,6 +76,7 @@ pub static ALL: &[Watch] = &[
     watch::<KubeadmConfig>(),
     watch::<FlannelConfig>(),
     watch::<CiliumConfig>(),
+    watch::<KubeProxyConfig>(),
     watch::<DaemonSet>(),
     watch::<EndpointSlice>(),
     folded::<PodEvent>(),

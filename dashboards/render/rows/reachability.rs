@@ -16,8 +16,27 @@ pub(super) fn row(rules: &Rules) -> Row {
     .unit("short")
     .empty("no verdict")
     .alerts(rules, &["NetvitalsNodeNetworkNotReady"]);
-    let panels = nodes(rules).into_iter().chain(paths(rules)).chain([states]).collect();
+    let panels =
+        nodes(rules).into_iter().chain(paths(rules)).chain([states, proxies(rules)]).collect();
     Row { title: Some((60, "Reachability")), panels }
+}
+
+fn proxies(rules: &Rules) -> Panel {
+    Panel::lines(
+        120,
+        "kube-proxy that is not ready",
+        "Nodes whose pod of kube-proxy is not ready, or is missing: Services lead from there to where \
+         they led before.",
+    )
+    .size(24, 6)
+    .query(
+        &format!("1 - {} > 0", once(&["node"], &on_nodes("netvitals_kube_proxy_ready", ""))),
+        "{{node}}",
+    )
+    .unit("short")
+    .colours("green", &[(1.0, "red")])
+    .empty("none that is known, or it does not run as pods")
+    .alerts(rules, &["NetvitalsKubeProxyDown"])
 }
 
 fn nodes(rules: &Rules) -> [Panel; 3] {

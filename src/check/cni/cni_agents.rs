@@ -16,15 +16,14 @@
 //! another; CNIs without a DaemonSet; restarts from before netvitals began.
 
 mod codes;
-mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::codes::{DOWN, MISSING, NO_NODE, NOT_READY, RESTARTING};
-use self::state::{State, container};
 use super::identity::{CniSet, Role, sets};
+use crate::check::daemon::{State, container};
 use crate::check::words::{count, others, some};
-use crate::check::{Check, Finding, Layer, Output};
+use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::{Cluster, Table};
 use crate::family::Family;
 use crate::model::{DaemonSet, Fact, Key, Name, Node, Pod, Skipped, Status, Unanswered, Unknown};
@@ -174,15 +173,15 @@ fn present(
         if pod.terminating && here.iter().filter(is_of).any(|(.., other)| !other.terminating) {
             continue;
         }
-        let state = State::of(cluster, set, key, pod);
+        let state = state(cluster, set, key, pod);
         worst = worst.min(state);
         let is_ready = matches!(state, State::Ready | State::Restarting);
         by_cni.entry(set.cni).and_modify(|it| *it &= is_ready).or_insert(is_ready);
-        let Some(code) = state.code() else { continue };
+        let Some(code) = code(state) else { continue };
         if !told.insert(code.id) {
             continue;
         }
-        let message = state.message(cluster, set.cni, key, pod);
+        let message = format!("{} of {} {}", key.name, set.cni, state.does(cluster, key, pod));
         out.finding(
             Finding::of_node(code, node, message)
                 .with("cni_pod", Some(&key.name))
@@ -198,6 +197,23 @@ fn present(
         State::Ready => numbers.ready += 1,
         State::Restarting => numbers.restarting += 1,
         State::Down | State::NotReady => numbers.not_ready += 1,
+    }
+}
+
+/// What an agent does; nobody knows what stands still without one that nobody knows.
+fn state(cluster: &Cluster, set: &CniSet<'_>, key: &Key, pod: &Pod) -> State {
+    match State::of(cluster, key, pod) {
+        State::Down if set.role == Role::Unknown => State::NotReady,
+        state => state,
+    }
+}
+
+fn code(state: State) -> Option<&'static Code> {
+    match state {
+        State::Down => Some(&DOWN),
+        State::NotReady => Some(&NOT_READY),
+        State::Restarting => Some(&RESTARTING),
+        State::Ready => None,
     }
 }
 

@@ -129,8 +129,8 @@ fn what_cannot_be_served_is_refused_with_a_remedy() {
         "cannot serve kind \"Cron\": use one of ConfigMap/coredns, ConfigMap/dns-default, \
          ConfigMap/rke2-coredns-rke2-coredns, ConfigMap/coredns-custom, ConfigMap/node-local-dns, \
          ConfigMap/kubeadm-config, ConfigMap/kube-flannel-cfg, ConfigMap/cilium-config, \
-         DaemonSet, EndpointSlice, Event, Event/Service, Ingress, IngressClass, Namespace, NetworkPolicy, \
-         Node, Pod, Service"
+         ConfigMap/kube-proxy, DaemonSet, EndpointSlice, Event, Event/Service, Ingress, IngressClass, \
+         Namespace, NetworkPolicy, Node, Pod, Service"
     );
     assert_eq!(refused(json!({ "kind": "Pod" })), "a Pod has no metadata.name: give it one");
     let named = |kind| json!({ "kind": kind, "metadata": { "name": "a" } });

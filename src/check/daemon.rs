@@ -1,11 +1,12 @@
-//! What the agent of a CNI does on a node.
+//! What the pod of a DaemonSet does on a node, where it has to be on each: an agent of a CNI, kube-proxy.
+//!
+//! One that begins again and again runs at most moments at which one looks: it is told by how often
+//! it began within half an hour, whatever it does now. Of the pods of files nothing is known but what
+//! they do now.
 
 use std::time::Duration;
 
-use super::codes::{DOWN, NOT_READY, RESTARTING};
-use super::{CniSet, Role};
-use crate::check::Code;
-use crate::check::words::count;
+use super::words::count;
 use crate::cluster::Cluster;
 use crate::cluster::restarts::restarts;
 use crate::model::{DaemonContainer, Key, Name, Pod, Stuck};
@@ -16,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(1800);
 /// Who begins so often within that time does so again and again.
 const OFTEN: usize = 3;
 
-/// What an agent does, the worst first.
+/// What it does, the worst first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum State {
     /// It does not run.
@@ -29,33 +30,21 @@ pub(super) enum State {
 }
 
 impl State {
-    pub(super) fn of(cluster: &Cluster, set: &CniSet<'_>, key: &Key, pod: &Pod) -> Self {
+    pub(super) fn of(cluster: &Cluster, key: &Key, pod: &Pod) -> Self {
         let often = often(cluster, key).map_or(0, |(_, often)| often);
         if pod.ready && !pod.terminating {
             return if often >= OFTEN { Self::Restarting } else { Self::Ready };
         }
         // Between two ends it runs for a moment, which changes nothing.
         let ends = pod.stuck.is_some() || often + 1 >= OFTEN;
-        if ends && set.role != Role::Unknown && !pod.terminating {
-            Self::Down
-        } else {
-            Self::NotReady
-        }
+        if ends && !pod.terminating { Self::Down } else { Self::NotReady }
     }
 
-    pub(super) fn code(self) -> Option<&'static Code> {
-        match self {
-            Self::Down => Some(&DOWN),
-            Self::NotReady => Some(&NOT_READY),
-            Self::Restarting => Some(&RESTARTING),
-            Self::Ready => None,
-        }
-    }
-
-    pub(super) fn message(self, cluster: &Cluster, cni: &str, key: &Key, pod: &Pod) -> String {
+    /// Says what it does, and where to look next.
+    pub(super) fn does(self, cluster: &Cluster, key: &Key, pod: &Pod) -> String {
         let often = often(cluster, key).map_or(0, |(_, often)| often);
         let last = last_end(cluster, key, pod);
-        let does = match (self, pod.stuck) {
+        match (self, pod.stuck) {
             (Self::Restarting | Self::Ready, _) => format!(
                 "is ready, and began {} times again within half an hour{last}: look at the log of \
                  its last end",
@@ -67,16 +56,12 @@ impl State {
             (_, Some(Stuck::Unmade)) => {
                 "does not run, because its container cannot be made: look at its events".into()
             }
-            (_, Some(Stuck::Crashing)) => {
-                format!("ends again and again{last}: look at the log of its last end")
-            }
-            (Self::Down, None) => {
+            (_, Some(Stuck::Crashing)) | (Self::Down, None) => {
                 format!("ends again and again{last}: look at the log of its last end")
             }
             _ if pod.terminating => "is deleted and stays: look at its events".into(),
             _ => "runs and is not ready: look at its log".into(),
-        };
-        format!("{} of {cni} {does}", key.name)
+        }
     }
 }
 
