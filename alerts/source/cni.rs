@@ -8,6 +8,7 @@ pub(super) fn group() -> Group {
     let all = total(&[], &all);
     let mut alerts = Vec::from(ranges());
     alerts.extend(agents(&all));
+    alerts.extend(versions());
     alerts.extend([
         Alert {
             expr: many(&broken("node_network_ready"), &all),
@@ -136,6 +137,48 @@ fn agents(all: &str) -> [Alert; 2] {
             next: "kubectl get pods -A -o wide --field-selector spec.nodeName={{ $labels.node }}",
             panel: 110,
             ..warning("CNIAgentDown")
+        },
+    ]
+}
+
+fn versions() -> [Alert; 2] {
+    let of = |matchers: &str| once(&["namespace", "name"], &found(matchers)) + " == 1";
+    let set = "kubectl -n {{ $labels.namespace }} describe daemonset {{ $labels.name }}";
+    let says = |codes: &[(&str, &str)]| {
+        let codes = words::codes_in_namespace("cni_versions", codes);
+        ["DaemonSet {{ $labels.namespace }}/{{ $labels.name }}:", &codes].concat()
+    };
+    [
+        Alert {
+            why: "By DaemonSet and not by code, because one may become another while the alert waits.",
+            expr: of(r#"check="cni_versions", severity="warning", code!="cni_versions.eol""#),
+            pending: "5m",
+            keep: "5m",
+            summary: "The CNI is not of one version, or there are two of them.",
+            says: says(&[
+                ("mixed", "The agents of its CNI are of several versions, and no rollout moves."),
+                (
+                    "on_delete",
+                    "The agents of its CNI are of several versions, and wait to be deleted by hand.",
+                ),
+                ("several", "Another CNI has agents on the same nodes."),
+                ("eol", "Its version has reached its end of life."),
+            ]),
+            next: set,
+            panel: 111,
+            ..warning("CNIVersionsMixed")
+        },
+        Alert {
+            expr: of(r#"code="cni_versions.eol""#),
+            pending: "1h",
+            keep: "15m",
+            summary: "A version of the CNI has reached its end of life.",
+            says: "DaemonSet {{ $labels.namespace }}/{{ $labels.name }} runs a version of its CNI that works on and gets \
+                   no repairs any more."
+                .into(),
+            next: set,
+            panel: 111,
+            ..warning("CNIVersionUnsupported")
         },
     ]
 }

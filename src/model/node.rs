@@ -29,6 +29,8 @@ pub struct Node {
     pub max_pods: Option<u64>,
     /// `status.daemonEndpoints.kubeletEndpoint.Port`; 0 and absent mean none.
     pub kubelet_port: Option<u16>,
+    /// `status.nodeInfo.kubeletVersion`: its first two numbers.
+    pub kubelet: Option<(u16, u16)>,
     /// The `Ready` condition; absent until the kubelet's first word.
     pub ready: Option<Ready>,
     /// The `NetworkUnavailable` condition is `True`; absent is normal and means no.

@@ -13,6 +13,8 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsAgentReadFailing",
     "NetvitalsCIDROverlap",
     "NetvitalsCNIAgentDown",
+    "NetvitalsCNIVersionUnsupported",
+    "NetvitalsCNIVersionsMixed",
     "NetvitalsCertificateIssuanceStuck",
     "NetvitalsCertificateNotRenewed",
     "NetvitalsCheckUnknown",

@@ -74,8 +74,17 @@ struct NodeStatus<'a> {
     allocatable: Allocatable,
     #[serde(default, deserialize_with = "or_default")]
     daemon_endpoints: DaemonEndpoints,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    node_info: NodeInfo<'a>,
     #[serde(borrow)]
     conditions: Option<Vec<Condition<'a>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeInfo<'a> {
+    #[serde(borrow)]
+    kubelet_version: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +143,7 @@ impl Watched for Node {
             max_pods: status.allocatable.pods.map(|pods| pods.0),
             kubelet_port: endpoint.port.filter(|port| *port != 0),
             k3s_policies: metadata.annotations.k3s.and_then(|it| k3s_policies(&it)),
+            kubelet: status.node_info.kubelet_version.as_deref().and_then(release),
             network_unavailable: unavailable.is_some_and(|one| one.status() == Status::True),
             network_conditions: conditions.iter().filter_map(network_trouble).collect(),
             ready: conditions.into_iter().find(|one| one.is("Ready")).map(Into::into),
@@ -156,6 +166,13 @@ fn k3s_policies(words: &str) -> Option<bool> {
     // k3s writes down a flag and its value as two words.
     let value = value.strip_prefix('=').or_else(|| words.next());
     Some(value.is_some_and(|it| it.eq_ignore_ascii_case("false")))
+}
+
+/// Returns the first two numbers of a version of Kubernetes: of `v1.33.1+k3s1` and `v1.32.9-eks-113cf36`.
+fn release(version: &str) -> Option<(u16, u16)> {
+    let (major, rest) = version.trim_start_matches('v').split_once('.')?;
+    let minor = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Returns the type of a condition that says something is wrong with the network, apart from those
@@ -210,6 +227,7 @@ mod tests {
                 "status": { "addresses": [{ "type": "InternalIP", "address": "10.0.0.1" }],
                     "allocatable": { "pods": "110" },
                     "daemonEndpoints": { "kubeletEndpoint": { "Port": 10250 } },
+                    "nodeInfo": { "kubeletVersion": "v1.34.1" },
                     "conditions": [{ "type": "Ready", "status": "True", "reason": "a",
                         "message": "b", "lastTransitionTime": "2026-07-01T12:00:00Z" }] }
             }"#,
@@ -231,6 +249,7 @@ mod tests {
                         { "type": "InternalIP", "address": "10.0.0.1" }],
                     "allocatable": { "cpu": "2", "pods": "1k" },
                     "daemonEndpoints": { "kubeletEndpoint": { "Port": 10250 } },
+                    "nodeInfo": { "kubeletVersion": "v1.34.1+k3s1" },
                     "conditions": [
                         { "type": "NetworkUnavailable", "status": "True" },
                         { "type": "Ready", "status": "False", "reason": "KubeletNotReady",
@@ -249,6 +268,7 @@ mod tests {
             addresses: vec![[10, 0, 0, 1].into()],
             max_pods: Some(1000),
             kubelet_port: Some(10250),
+            kubelet: Some((1, 34)),
             ready: Some(Ready {
                 status: Status::False,
                 reason: "KubeletNotReady".into(),
@@ -260,6 +280,24 @@ mod tests {
             network_conditions: Vec::new(),
         };
         assert_eq!(node, expected);
+    }
+
+    #[test]
+    fn of_a_kubelets_version_only_the_release_counts() {
+        for (version, expected) in [
+            ("v1.34.1", Some((1, 34))),
+            ("v1.32.9-eks-113cf36", Some((1, 32))),
+            ("v1.33.5-gke.1080000", Some((1, 33))),
+            ("v1.31.4+rke2r1", Some((1, 31))),
+            ("v1.34.0-alpha.1.7+0123456789abcd-dirty", Some((1, 34))),
+            ("1.30", Some((1, 30))),
+            // That of virtual nodes.
+            ("v1.23+virtual", Some((1, 23))),
+            ("", None),
+            ("unknown", None),
+        ] {
+            assert_eq!(release(version), expected, "{version}");
+        }
     }
 
     #[test]

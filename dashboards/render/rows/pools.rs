@@ -97,7 +97,11 @@ pub(super) fn row(rules: &Rules) -> Row {
         .empty("there is no verdict")
         .alerts(rules, &["NetvitalsCIDROverlap"]),
     ];
-    let panels = panels.into_iter().chain(sandboxes(rules)).chain([agents(rules)]).collect();
+    let panels = panels
+        .into_iter()
+        .chain(sandboxes(rules))
+        .chain([agents(rules), versions(rules)])
+        .collect();
     Row { title: Some((40, "IP pools and sandboxes")), panels }
 }
 
@@ -118,6 +122,23 @@ fn agents(rules: &Rules) -> Panel {
     .colours("green", &[(1.0, "red")])
     .empty("none that is known, or no agent is known")
     .alerts(rules, &["NetvitalsCNIAgentDown"])
+}
+
+fn versions(rules: &Rules) -> Panel {
+    Panel::lines(
+        111,
+        "Versions of the CNI",
+        "Nodes by the version of the CNI's agent that is ready there, and by what is published of it \
+         with their Kubernetes. Two lines of one CNI are normal while a rollout moves.",
+    )
+    .size(24, 6)
+    .query(
+        &once(&["cni", "version", "support"], &series("netvitals_cni_nodes", "")),
+        "{{cni}} {{version}} {{support}}",
+    )
+    .unit("short")
+    .empty("no agent of a CNI is known")
+    .alerts(rules, &["NetvitalsCNIVersionsMixed", "NetvitalsCNIVersionUnsupported"])
 }
 
 fn sandboxes(rules: &Rules) -> [Panel; 3] {

@@ -104,6 +104,17 @@ pub(in crate::check) struct CniSet<'a> {
     pub(in crate::check) role: Role,
 }
 
+impl CniSet<'_> {
+    /// Returns name and image of the container that is the agent: the one whose image is known, else
+    /// the first.
+    pub(in crate::check) fn container(&self) -> Option<&(Name, Name)> {
+        let images = &self.set.template.images;
+        let known = ALL.iter().find(|it| it.name == self.cni).map_or(&[][..], |it| it.images);
+        let is_known = |(_, image): &&(Name, Name)| known.iter().any(|it| ends_in(image, it));
+        images.iter().find(is_known).or_else(|| images.first())
+    }
+}
+
 /// Returns the DaemonSets that put agents of CNIs on nodes.
 pub(in crate::check) fn sets(all: &Table<DaemonSet>) -> Vec<CniSet<'_>> {
     let found = |(key, set): (_, _)| {

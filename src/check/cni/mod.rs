@@ -2,6 +2,7 @@
 
 pub mod cidr_overlap;
 pub mod cni_agents;
+pub mod cni_versions;
 mod control_plane;
 pub(in crate::check) mod identity;
 pub mod ip_pools;
