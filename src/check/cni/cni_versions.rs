@@ -149,9 +149,10 @@ fn agents<'a>(
         let container = set.container().and_then(|(name, _)| {
             pod.daemon.as_ref()?.containers.iter().find(|it| it.name == *name)
         });
-        let version = match is_over(set.set) {
-            true => asked(set),
-            false => container.and_then(|it| Version::of_image(&it.image)),
+        let version = if is_over(set.set) {
+            asked(set)
+        } else {
+            container.and_then(|it| Version::of_image(&it.image))
         };
         Some(Agent { set, pod: key, container, node, fact, version })
     };
@@ -273,10 +274,10 @@ fn several(out: &mut Output, agents: &[Agent<'_>]) {
     }
     for (nodes, pair) in pairs.into_values() {
         // The older one is more often what was left behind.
-        let [old, new] = match pair[1].set.created < pair[0].set.created {
-            true => [pair[1], pair[0]],
-            false => pair,
-        };
+        let [mut old, mut new] = pair;
+        if new.set.created < old.set.created {
+            std::mem::swap(&mut old, &mut new);
+        }
         let words = if old.cni == new.cni {
             format!("{} is there twice, also as DaemonSet {}", old.cni, new.key)
         } else {
