@@ -24,6 +24,9 @@ impl Cluster {
             format!("--manage-nodes-with-label-selector={}={}", MARK.0, MARK.1),
             // Ranges that lead nowhere.
             "--cidr=198.18.0.0/16".into(),
+            // KWOK renews a lease each quarter of this. Without leases the node lifecycle controller takes a node for
+            // dead after 50 s: a busy machine then loses nodes as fast as KWOK makes them Ready.
+            "--node-lease-duration-seconds=100".into(),
         ];
         let program = Program::start(&self.lab.logs(), "kwok", argv);
         // Before the first of them: what fails in the middle is undone, too.
