@@ -51,10 +51,11 @@ impl Sight<'_> {
         };
         let selected = if rule.peers.is_empty() { Says::Yes } else { peers(false) };
         let numbered = if rule.ports.is_empty() { Says::Yes } else { ports(false) };
-        let on_port = numbered.max(ports(true));
-        // Names are those of a pod's ports, and addresses that are sent to have none.
+        let named = ports(true);
+        let on_port = numbered.max(named);
+        // Names are those of a pod's ports: of addresses that are sent to, not every engine knows the pod.
         let of_ranges = match self.direction {
-            Direction::Egress => numbered,
+            Direction::Egress => numbered.max(named.min(Says::Perhaps(Reason::NameOfRange))),
             Direction::Ingress => on_port,
         };
         selected.min(on_port).max(peers(true).min(of_ranges))

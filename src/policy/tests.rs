@@ -427,7 +427,9 @@ fn a_port_is_that_of_the_pod_that_gets_the_traffic() {
     hold(&[
         ("a name and anybody", &[any], "cart sends to pay:8080", "allow"),
         ("a name and any address", &[any], "cart sends to 10.9.9.9:8080", "deny by a"),
-        ("a name is never of a range", &[range], "cart sends to pay:8080", "deny by a"),
+        ("a name and a range", &[range], "cart sends to pay:8080", "perhaps: NameOfRange of a"),
+        ("a name and a range on another port", &[range], "cart sends to pay:80", "deny by a"),
+        ("a name and a range of no pod", &[range], "cart sends to 10.9.9.9:8080", "deny by a"),
         ("but of a pod that gets from one", &[range], "cart gets from 10.9.9.9:8080", "allow"),
     ]);
 }

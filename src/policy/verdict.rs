@@ -31,6 +31,9 @@ pub enum Reason {
     NoAddress,
     /// A rule names a port, and the pod that gets the traffic declares none of that name.
     PortName,
+    /// Egress rules name a port beside a range of addresses, and a pod has one of that name and in
+    /// the range: some engines know it by its address, and others look at the range alone.
+    NameOfRange,
     /// The pod at the other end is on its node's own network: each engine treats it its own way.
     HostNetwork,
     /// A rule asks for labels of a namespace that is not known.

@@ -36,6 +36,7 @@ pub(crate) mod word {
     pub(crate) const INSIDE: &str = "lab-inside";
     pub(crate) const LANE: &str = "lab-lane";
     pub(crate) const JANITOR: &str = "lab-janitor";
+    pub(crate) const KNOCK: &str = "lab-knock";
     pub(crate) const NODE: &str = "lab-node";
 }
 

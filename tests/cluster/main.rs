@@ -25,6 +25,7 @@ mod image;
 mod ingress;
 mod inotify;
 mod killed;
+mod knock;
 mod kwok;
 mod lab;
 mod lanes;
@@ -43,6 +44,7 @@ mod scenario;
 mod stage;
 mod tools;
 mod wait;
+mod watched;
 mod web;
 
 use std::any::Any;
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
             }
         }
         [word::JANITOR, owner, raised @ ..] => confine::janitor(owner, raised),
+        [word::KNOCK, addresses @ ..] => knock::knock(addresses),
         [word::NODE, name, folder] => node::hold(name, folder),
         ["--dual-stack" | "--five-nodes"] => confine::outside(&args),
         ["--down"] => confine::down(),

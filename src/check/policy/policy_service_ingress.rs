@@ -171,9 +171,11 @@ fn gap(reason: Reason) -> Gap {
         Reason::OtherApi(_) => OTHER_API,
         Reason::PortName => PORT_NAMES,
         // Of these, only the first is ever asked here.
-        Reason::NotUnderstood | Reason::NoAddress | Reason::HostNetwork | Reason::Namespace => {
-            NOT_UNDERSTOOD
-        }
+        Reason::NotUnderstood
+        | Reason::NoAddress
+        | Reason::NameOfRange
+        | Reason::HostNetwork
+        | Reason::Namespace => NOT_UNDERSTOOD,
     }
 }
 

@@ -202,11 +202,10 @@ fn matches(
         for port in &ports {
             let is_block = matches!(peer, Some(Peer::Block { .. }));
             let is_name = matches!(port, Some(PortRange { ports: PolicyPorts::Named(_), .. }));
-            if is_block && is_name && question.direction == Direction::Egress {
-                continue;
-            }
+            let is_open = is_block && is_name && question.direction == Direction::Egress;
             if peer.is_none_or(|peer| is_peer(world, question, own, other, peer, guesses))
                 && port.is_none_or(|port| is_port(question, own, other, port, guesses))
+                && (!is_open || guesses.ask("a name of a range", rule))
             {
                 return true;
             }

@@ -25,6 +25,7 @@ mod reach;
 mod remedies;
 mod sandboxes;
 mod throttling;
+mod verdicts;
 mod wrong;
 
 use crate::stage::Stage;
@@ -64,6 +65,7 @@ static FILES: &[&[Scenario]] = &[
     dns_config::ALL,
     alerting::ALL,
     policy::ALL,
+    verdicts::ALL,
     throttling::ALL,
     addresses::ALL,
     ranges::ALL,

@@ -9,6 +9,7 @@ use netvitals::check::{self, Code, Finding};
 use netvitals::model::{Fact, Key, Kind, Namespace, Node, Object};
 use netvitals::report::remedy;
 use netvitals::status::runbooks;
+use serde_json::json;
 
 use super::{Scenario, bare};
 use crate::program::try_run;
@@ -99,6 +100,11 @@ fn run_as_they_stand(stage: &Stage) {
     for (kind, name) in [("deployments", NAME), ("daemonsets", NAME)] {
         cluster.rolled_out(NAMESPACE, kind, name);
     }
+    // There is something to go back to.
+    let newer = json!({"spec": {"template": {"metadata": {"annotations": {"revision": "2"}}}}});
+    let set = format!("/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{NAME}");
+    cluster.api().patch(&set, &newer);
+    cluster.rolled_out(NAMESPACE, "daemonsets", NAME);
     cluster.pod_ready(NAMESPACE, NAME);
     until("the kubelet of n1 has its lease", secs(60), || {
         cluster.api().get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")

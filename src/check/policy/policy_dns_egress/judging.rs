@@ -222,6 +222,11 @@ fn gap(reason: Reason) -> Gap {
             "ports",
             "a rule names a port, and the DNS pods declare none of that name; give its number",
         ),
+        Reason::NameOfRange => (
+            "ports",
+            "a rule names a port beside a range, which not every engine takes for that of a DNS \
+             pod; give its number",
+        ),
         Reason::Namespace => ("namespaces", "the labels of a namespace are not known"),
         Reason::Undecoded => return UNDECODED,
         Reason::NotUnderstood => return NOT_UNDERSTOOD,

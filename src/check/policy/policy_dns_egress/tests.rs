@@ -280,7 +280,9 @@ fn where_engines_differ_it_is_a_gap() {
     let by_service = format!("[{{to: [{{ipBlock: {{cidr: 10.96.0.10/32}}}}], {UDP_AND_TCP}}}]");
     let by_range = "[{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]".to_owned();
     let by_labels = format!("[{{to: [{{ipBlock: {{cidr: 0.0.0.0/0}}}}]}}, {{{TO_DNS}}}]");
-    let cases: [(&str, &str, &str, &[&str]); 5] = [
+    let by_name = "[{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: udp-53, protocol: UDP}]}]";
+    let cases: [(&str, &str, &str, &[&str]); 6] = [
+        ("kube-network-policies", by_name, "{unknown} 2", &["ports"]),
         ("calico-node", &by_service, "{blocked} 2", &[]),
         ("kube-router", &by_service, "{unknown} 2", &["service_address"]),
         ("calico-node", &by_range, "{allowed} 2", &[]),

@@ -6,7 +6,7 @@ use crate::model::{CiliumConfig, DaemonSet, Fact, KubeProxyConfig, Node};
 /// What ended once begins again within seconds.
 const GRACE: u64 = 60;
 
-/// A new version begins within this time, and takes over what there is.
+/// A new version begins within this time, and takes over what there is; a DaemonSet is made and then told where it is for.
 const READY: u64 = 120;
 
 /// Long enough for a controller to count, and for a rollout to go on.
@@ -55,7 +55,7 @@ pub static RESTARTING: Code = Code::warning("kube_proxy_pods.restarting", &[Node
 
 /// The DaemonSet is for no node, and nothing that is known does its work.
 pub static NO_NODE: Code = Code::info("kube_proxy_pods.no_node", &[DaemonSet::KIND])
-    .after(LONG)
+    .after(READY)
     .explain(
         "kube-proxy's DaemonSet is for no node: that is so where a CNI does its work, as Calico's \
          eBPF does, and Services lead nowhere where none does.",
