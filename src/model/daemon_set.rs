@@ -32,6 +32,8 @@ pub struct Template {
     pub labels: Labels,
     /// `spec.containers`: name and image of each.
     pub images: Box<[(Name, Name)]>,
+    /// What its containers are told of policies, by the names of their flags without dashes.
+    pub switches: Box<[(Name, bool)]>,
     /// `spec.nodeSelector`.
     pub node_selector: Labels,
     /// The operating system of its nodes, as `spec.nodeSelector` or the required affinity says.

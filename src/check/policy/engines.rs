@@ -50,6 +50,15 @@ const ALONE: &[Engine] = &[
 /// Their agents are on nodes whether they have work or not.
 const AWS: Engine = engine("aws", "aws-vpc-cni");
 
+/// What switches them on: without it they are there and do nothing.
+const AWS_SWITCH: &str = "enable-network-policy";
+
+/// Where EKS runs them itself, without a DaemonSet.
+const AUTO: (&str, &str) = ("eks.amazonaws.com/compute-type", "auto");
+
+/// What switches kube-router's engine off, which else is on.
+const KUBE_ROUTER_SWITCH: &str = "run-firewall";
+
 /// How labels begin that Amazon EKS gives its nodes.
 const EKS: &str = "eks.amazonaws.com/";
 
@@ -96,6 +105,8 @@ pub(in crate::check) enum Enforced {
 /// Why policies are not in force, though something here could enforce them, or should.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(in crate::check) enum Off {
+    /// A DaemonSet of an engine is not told this, or told the contrary.
+    Agents(Key, &'static str),
     /// AWS' controller makes nothing of policies.
     Aws(Option<Key>),
     /// Cilium is told so, by this key of its ConfigMap.
@@ -125,13 +136,18 @@ impl Engines {
         let mut aws = None;
         for CniSet { key, set, cni, .. } in sets(table).into_iter().filter(|it| runs(it.set)) {
             let part = OF_CNIS.iter().find(|it| it.of == cni);
-            let off = || cilium_is_off(cluster).filter(|_| cni == "cilium");
+            let off = || match cni {
+                "cilium" => cilium_is_off(cluster),
+                "kube-router" => (switch(set, KUBE_ROUTER_SWITCH) == Some(false))
+                    .then(|| Off::Agents(key.clone(), KUBE_ROUTER_SWITCH)),
+                _ => None,
+            };
             match part.filter(|it| it.of != KINDNET || is_new_kindnet(set)) {
                 Some(engine) => match off() {
                     Some(off) => _ = found.off.insert(off),
                     None => found.at_work.push((engine, Some(key.clone()))),
                 },
-                None if cni == AWS.of => aws = Some(key.clone()),
+                None if cni == AWS.of => aws = Some((key.clone(), switch(set, AWS_SWITCH))),
                 None if has_engine_beside(set) => {}
                 None if part.is_some() || NETWORKS.contains(&cni) || is_called(&key.name, OCI) => {
                     found.off.insert(Off::Network(key.clone()));
@@ -150,15 +166,23 @@ impl Engines {
         found
     }
 
-    /// AWS' kind is in every cluster of its own, and objects of it only where policies are worked on.
-    fn aws(&mut self, cluster: &Cluster, agents: Option<Key>) {
+    /// AWS' kind is in every cluster of its own, and objects of it only where policies are worked on;
+    /// its agents look at them where they are told to.
+    fn aws(&mut self, cluster: &Cluster, agents: Option<(Key, Option<bool>)>) {
+        let told = agents.as_ref().and_then(|(_, told)| *told);
+        let agents = agents.map(|(key, _)| key);
         let table = match cluster.read::<PolicyEndpoint>() {
             Ok(table) => table,
             Err(Unanswered::Skipped(_)) => return self.off.extend(agents.map(Off::Network)),
             Err(Unanswered::Unknown(_)) => return,
         };
         if table.iter().next().is_some() || table.has_undecoded() {
-            self.at_work.push((&AWS, agents));
+            match agents {
+                Some(key) if told != Some(true) && !has_node(cluster, |it| it == AUTO) => {
+                    self.off.insert(Off::Agents(key, AWS_SWITCH));
+                }
+                agents => self.at_work.push((&AWS, agents)),
+            }
         } else if agents.is_some() || is_eks(cluster) {
             self.off.insert(Off::Aws(agents));
         }
@@ -216,8 +240,19 @@ impl Engines {
 /// Whether a node is one of Amazon EKS, which may have no DaemonSet: Auto Mode has its agents beside
 /// the pods.
 fn is_eks(cluster: &Cluster) -> bool {
+    has_node(cluster, |(key, _)| key.starts_with(EKS))
+}
+
+/// Whether some label of some node is such.
+fn has_node(cluster: &Cluster, is: impl Fn((&str, &str)) -> bool) -> bool {
     let nodes = cluster.last_known::<Node>().into_iter().flat_map(|it| it.iter());
-    nodes.flat_map(|(_, node)| node.labels.iter()).any(|(key, _)| key.starts_with(EKS))
+    nodes.flat_map(|(_, node)| node.labels.iter()).any(|(key, value)| is((key, value)))
+}
+
+/// What the containers of a DaemonSet are told by a flag, the last time that it is there.
+fn switch(set: &DaemonSet, flag: &str) -> Option<bool> {
+    let mut switches = set.template.switches.iter().rev();
+    switches.find(|(name, _)| **name == *flag).map(|(_, is_on)| *is_on)
 }
 
 /// Whether an engine is among the containers of something else.
@@ -248,141 +283,4 @@ fn cilium_is_off(cluster: &Cluster) -> Option<Off> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::Event;
-    use crate::fixtures::cluster;
-    use crate::model::{ConfigMap, Counts, Template};
-
-    fn with(names: &[&str]) -> Cluster {
-        names.iter().fold(cluster(), |facts, name| set(facts, name, "", 3))
-    }
-
-    fn set(facts: Cluster, name: &str, image: &str, desired: u32) -> Cluster {
-        let images = [("a".into(), image.into())].into();
-        let fact = DaemonSet {
-            template: Template { images, host_network: true, ..Template::default() },
-            status: Counts { desired, ..Counts::default() },
-            ..DaemonSet::default()
-        };
-        facts.with(Event::Put(Key::new("kube-system", name), fact))
-    }
-
-    fn server(facts: Cluster, name: &str, enforces: bool) -> Cluster {
-        facts.node_with(name, |node| node.k3s_policies = Some(enforces))
-    }
-
-    fn told(facts: Cluster, key: &str, value: &str) -> Cluster {
-        let map: CiliumConfig = ConfigMap::new([(key.to_owned(), value.to_owned())]);
-        facts.with(Event::Put(Key::new("kube-system", "cilium-config"), map))
-    }
-
-    /// Those at work, or why none is.
-    fn says(facts: &Cluster) -> String {
-        let engines = Engines::of(facts);
-        let off = |off: &Off| match off {
-            Off::Aws(_) => "aws has no work".to_owned(),
-            Off::Cilium(_, key) => format!("cilium is told by {key}"),
-            Off::K3s(node) => format!("k3s is told on {node}"),
-            Off::Network(key) => format!("{} does not", key.name),
-        };
-        match engines.enforced() {
-            Enforced::Yes => engines.ids().into_iter().collect::<Vec<_>>().join(" "),
-            Enforced::No => engines.off().map(off).collect::<Vec<_>>().join(", "),
-            Enforced::Unknown => "unknown".to_owned(),
-        }
-    }
-
-    #[test]
-    fn an_engine_is_known_by_its_daemon_set_whatever_stands_around_the_name() {
-        for (names, expected) in [
-            (&["rke2-canal", "kube-proxy"][..], "calico"),
-            (&["cilium", "cilium-envoy"], "cilium"),
-            (&["anetd", "netd"], "cilium"),
-            (&["calico-node", "kube-router"], "calico kube-router"),
-            (&["kube-flannel-ds", "calico-node"], "calico"),
-            (&["azure-cns", "azure-npm"], "azure-npm"),
-            (&["kube-flannel-ds", "weave-scope-agent"], "kube-flannel-ds does not"),
-            (&["netd", "fluentbit-gke"], "netd does not"),
-            (&["aws-node"], "aws-node does not"),
-            (&["terway-eniip", "kube-proxy"], "unknown"),
-            // Whose names have those of others in them.
-            (&["netdata-child", "flannel-exporter"], "unknown"),
-            (&["aws-node-termination-handler", "cilium-envoy"], "unknown"),
-            (&[], "unknown"),
-        ] {
-            assert_eq!(says(&with(names)), expected, "{names:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_there_and_does_nothing_enforces_nothing() {
-        assert_eq!(
-            says(&set(with(&["kube-flannel-ds"]), "calico-node", "", 0)),
-            "kube-flannel-ds does not"
-        );
-        let image = "registry.k8s.io/networking/kube-network-policies:v0.7.0";
-        assert_eq!(says(&set(cluster(), "kube-flannel-ds", image, 3)), "kube-network-policies");
-        let kindnet =
-            |tag: &str| says(&set(cluster(), "kindnet", &format!("kindest/kindnetd:{tag}"), 3));
-        assert_eq!(kindnet("v20230511-dc714da8"), "kindnet does not");
-        assert_eq!(kindnet("v20240813-c6f155d6"), "kindnet");
-        assert_eq!(kindnet("latest"), "kindnet");
-    }
-
-    #[test]
-    fn k3s_enforces_policies_unless_its_servers_are_told_not_to() {
-        assert_eq!(says(&server(server(cluster(), "n1", true), "n2", true)), "kube-router");
-        assert_eq!(says(&server(server(cluster(), "n1", false), "n2", false)), "k3s is told on n1");
-        // As while it is changed on one server after the other.
-        assert_eq!(says(&server(server(cluster(), "n1", false), "n2", true)), "kube-router");
-        assert_eq!(says(&server(with(&["calico-node"]), "n1", false)), "calico");
-        assert_eq!(says(&cluster().node("n1")), "unknown");
-    }
-
-    #[test]
-    fn aws_enforces_policies_where_its_controller_works_on_them() {
-        let served = |facts: Cluster| {
-            facts.with(Event::<PolicyEndpoint>::Begin).with(Event::<PolicyEndpoint>::Done)
-        };
-        let one = || Event::Put(Key::new("shop", "deny-x7xq2"), PolicyEndpoint {});
-        assert_eq!(says(&served(with(&["aws-node"]))), "aws has no work");
-        assert_eq!(says(&served(with(&["aws-node", "calico-node"]))), "calico");
-        assert_eq!(says(&served(with(&["aws-node"])).with(one())), "aws");
-        let unseen = served(with(&["aws-node"])).unlisted::<PolicyEndpoint>();
-        assert_eq!(says(&unseen), "unknown");
-        // Auto Mode has no DaemonSets.
-        assert_eq!(says(&served(cluster()).with(one())), "aws");
-        let auto = served(cluster()).node_with("n1", |node| {
-            node.labels = [("eks.amazonaws.com/compute-type", "auto")].into();
-        });
-        assert_eq!(says(&auto), "aws has no work");
-        // The kind alone may be left over.
-        assert_eq!(says(&served(cluster())), "unknown");
-    }
-
-    #[test]
-    fn cilium_may_be_told_to_let_everything_through() {
-        let cilium = || with(&["cilium"]);
-        assert_eq!(says(&told(cilium(), "enable-policy", "default")), "cilium");
-        assert_eq!(
-            says(&told(cilium(), "enable-policy", "never")),
-            "cilium is told by enable-policy"
-        );
-        let other = "enable-k8s-networkpolicy";
-        assert_eq!(says(&told(cilium(), other, "false")), format!("cilium is told by {other}"));
-        assert_eq!(says(&told(cluster(), "enable-policy", "never")), "unknown");
-    }
-
-    #[test]
-    fn what_one_of_them_does_not_do_none_is_believed_to() {
-        let of = |names: &[&str]| {
-            let engines = Engines::of(&with(names));
-            (engines.see_pods(), engines.hold_ranges())
-        };
-        assert_eq!(of(&["calico-node"]), (true, true));
-        assert_eq!(of(&["calico-node", "kube-router"]), (false, true));
-        assert_eq!(of(&["cilium"]), (true, false));
-        assert_eq!(of(&[]), (true, true));
-    }
-}
+mod tests;

@@ -6,14 +6,14 @@
 //! known is here the answer is open, unless it is known of all that is here that it does not.
 //!
 //! Left out: whether an engine does what a policy says, which only traffic can tell; engines that are
-//! told in their own flags to do nothing, AWS' agents, kube-router and Kube-OVN among them; nodes
-//! without a DaemonSet of an engine that is none.
+//! told to do nothing where this does not look, Kube-OVN and Antrea among them; nodes without a
+//! DaemonSet of an engine that is none.
 
 mod codes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use self::codes::{AWS_OFF, CILIUM_OFF, K3S_OFF, NODE_WITHOUT, NOT_ENFORCED};
+pub use self::codes::{AGENTS_OFF, AWS_OFF, CILIUM_OFF, K3S_OFF, NODE_WITHOUT, NOT_ENFORCED};
 use super::engines::{Enforced, Engines, Off};
 use super::isolated::Isolated;
 use crate::check::words::{count, some};
@@ -35,7 +35,7 @@ pub static CHECK: Check = Check {
     needs: &[DaemonSet::KIND, NetworkPolicy::KIND, Node::KIND],
     wants: &[CiliumConfig::KIND, Pod::KIND, PolicyEndpoint::KIND],
     families: &[INFO.desc()],
-    codes: &[&NOT_ENFORCED, &CILIUM_OFF, &K3S_OFF, &AWS_OFF, &NODE_WITHOUT],
+    codes: &[&NOT_ENFORCED, &AGENTS_OFF, &CILIUM_OFF, &K3S_OFF, &AWS_OFF, &NODE_WITHOUT],
     run,
 };
 
@@ -131,6 +131,14 @@ fn tell(out: &mut Output, off: &Off, whose: &str) {
             format!(
                 "k3s was started with --disable-network-policy, and nothing else here is known to \
                  enforce policies: {whose} {close} nothing; look at what is to enforce them"
+            ),
+        ),
+        Off::Agents(key, flag) => Finding::of::<DaemonSet>(
+            &AGENTS_OFF,
+            key.clone(),
+            format!(
+                "its pods could enforce policies and are not told to by --{flag}, and nothing else \
+                 here is known to: {whose} {close} nothing; look at its arguments"
             ),
         ),
         Off::Aws(_) => Finding::of::<Namespace>(

@@ -26,6 +26,25 @@ pub static NOT_ENFORCED: Code = Code::warning("policy_engine.not_enforced", &[Da
         Remedy::verify("kubectl get daemonsets -A"),
     ]);
 
+/// The pods of an engine are told to enforce nothing.
+pub static AGENTS_OFF: Code = Code::warning("policy_engine.agents_off", &[DaemonSet::KIND])
+    .after(AWS_GRACE)
+    .explain(
+        "There are NetworkPolicies, and the pods that could enforce them are not told to: every pod may reach every other.",
+    )
+    .independent()
+    .remedies(&[
+        POLICIES,
+        Remedy::inspect("kubectl -n {namespace} get daemonset {name} -o custom-columns='CONTAINERS:.spec.template.spec.containers[*].name,ARGS:.spec.template.spec.containers[*].args'"),
+        Remedy::fix(
+            "kubectl -n {namespace} edit daemonset {name}",
+            "from then on every policy closes what it says, also what nobody has noticed until now, so look at them \
+             first; where a managed add-on or Helm made it, set it there instead (enableNetworkPolicy of the VPC CNI), \
+             or it is undone with the next update; undone by the old value",
+        ),
+        Remedy::verify("kubectl -n {namespace} rollout status daemonset/{name} --timeout=300s"),
+    ]);
+
 /// Cilium is told to enforce nothing.
 pub static CILIUM_OFF: Code = Code::warning("policy_engine.cilium_off", &[CiliumConfig::KIND])
     .after(GRACE)

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cluster::Event;
 use crate::fixtures::{Answer, answer, cluster};
-use crate::model::ConfigMap;
+use crate::model::{ConfigMap, Counts, Template};
 use crate::watch;
 
 /// Three nodes with a pod of `shop` on each.
@@ -82,7 +82,18 @@ fn an_engine_that_is_told_to_do_nothing_is_told_with_what_told_it() {
     let k3s = bare().node_with("n1", |node| node.k3s_policies = Some(false));
     let aws = bare().enforced_by("aws-node");
     let aws = aws.with(Event::<PolicyEndpoint>::Begin).with(Event::<PolicyEndpoint>::Done);
+    let set = DaemonSet {
+        template: Template {
+            switches: [("run-firewall".into(), false)].into(),
+            host_network: true,
+            ..Template::default()
+        },
+        status: Counts { desired: 2, ..Counts::default() },
+        ..DaemonSet::default()
+    };
+    let router = bare().with(Event::Put(Key::new("kube-system", "kube-router"), set));
     for (facts, found) in [
+        (router, "agents_off DaemonSet kube-system/kube-router"),
         (cilium, "cilium_off ConfigMap kube-system/cilium-config"),
         (k3s, "k3s_off Node n1"),
         (aws, "aws_off Namespace kube-system"),
