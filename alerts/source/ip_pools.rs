@@ -53,9 +53,9 @@ pub(super) fn group() -> Group {
             expr: waited_for(),
             pending: "1m",
             keep: "5m",
-            summary: "Pods wait for an address.",
-            says: "{{ if $labels.kind }}Pods wait for an address from {{ $labels.kind }} {{ $labels.name }}, which has none \
-                   left.{{ else }}{{ $value }} pods have waited for an address for minutes, and their pools are not used up: \
+            summary: "Pods get no address.",
+            says: "{{ if $labels.kind }}{{ $labels.kind }} {{ $labels.name }} has no address left for the pods that wait for \
+                   one, or Cilium's operator has none for it.{{ else }}{{ $value }} pods have waited for an address for minutes, and their pools are not used up: \
                    addresses that leaked, or volumes that do not come.{{ end }}"
                 .into(),
             next: "kubectl get pods -A -o wide --field-selector status.phase=Pending",
@@ -81,7 +81,8 @@ fn filling(full: &str) -> String {
 }
 
 fn waited_for() -> String {
-    let of_nodes = nodes(&["kind", "name"], r#"code="ip_pools.exhausted""#);
+    let of_nodes =
+        nodes(&["kind", "name"], r#"code=~"ip_pools[.](exhausted|no_range)""#);
     let others = once(&["kind", "name"], &found(r#"code="ip_pools.exhausted", kind!="Node""#));
     // Addresses that leaked look free: that pods get none is the proof.
     let leaked = count(&once(&["namespace", "name"], &found(r#"code="ip_pools.waiting""#)));

@@ -1,6 +1,7 @@
 //! Facts: what there is to know of a cluster, in own types. No table, no index, no clock, no I/O.
 
 mod cert_manager;
+mod cilium_node;
 mod config_map;
 mod control_plane;
 mod daemon_set;
@@ -38,6 +39,7 @@ pub use cert_manager::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Order, Says,
     Stage, Waits,
 };
+pub use cilium_node::{CiliumNode, Handed};
 pub use config_map::{
     CONFIG_MAPS, CiliumConfig, ConfigMap, FlannelConfig, KubeProxyConfig, KubeadmConfig, Text,
 };

@@ -48,11 +48,11 @@ use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
-    Certificate, CertificateRequest, Challenge, CiliumConfig, ClusterIssuer, ConfigMap, DaemonSet,
-    EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute, HttpRoute,
-    Ingress, IngressClass, IpPool, IpamBlock, Issuer, Kind, KubeProxyConfig, KubeadmConfig,
-    Namespace, NetworkPolicy, Node, Order, Pod, PodEvent, PolicyEndpoint, Service, ServiceCidr,
-    ServiceEvent,
+    Certificate, CertificateRequest, Challenge, CiliumConfig, CiliumNode, ClusterIssuer, ConfigMap,
+    DaemonSet, EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute,
+    HttpRoute, Ingress, IngressClass, IpPool, IpamBlock, Issuer, Kind, KubeProxyConfig,
+    KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod, PodEvent, PolicyEndpoint, Service,
+    ServiceCidr, ServiceEvent,
 };
 use crate::task::{Task, supervise};
 
@@ -67,6 +67,7 @@ pub static ALL: &[Watch] = &[
     watch::<Certificate>(),
     watch::<CertificateRequest>(),
     watch::<Challenge>(),
+    Watch::plain::<CiliumNode>(),
     watch::<ClusterIssuer>(),
     watch::<ConfigMap<0>>(),
     watch::<ConfigMap<1>>(),

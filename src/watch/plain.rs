@@ -1,8 +1,9 @@
 //! Kinds whose facts are read as they stand.
 
 use super::object::Plain;
-use crate::model::{IpPool, IpamBlock, PolicyEndpoint, ServiceCidr};
+use crate::model::{CiliumNode, IpPool, IpamBlock, PolicyEndpoint, ServiceCidr};
 
+impl Plain for CiliumNode {}
 impl Plain for IpPool {}
 impl Plain for IpamBlock {}
 impl Plain for PolicyEndpoint {}
@@ -11,6 +12,7 @@ impl Plain for ServiceCidr {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Handed;
     use crate::watch::object::tests::{absent, read};
 
     #[test]
@@ -26,6 +28,59 @@ mod tests {
         let block = r#"{ "metadata": { "name": "a" }, "spec": {
             "cidr": "10.0.0.0/30", "allocations": [0, null], "deleted": true } }"#;
         assert_eq!(absent::<IpamBlock>(block), IpamBlock::default());
+        let node = r#"{ "metadata": { "name": "a" }, "spec": { "ipam": {
+            "podCIDRs": ["10.0.0.0/24"], "pool": { "10.0.0.1": {} }, "ipv6-pool": { "fd00::1": {} },
+            "pools": { "allocated": [{ "pool": "default", "cidrs": ["10.0.0.0/24"] }] } } },
+            "status": { "ipam": { "used": { "10.0.0.1": {} }, "ipv6-used": { "fd00::1": {} },
+            "operator-status": { "error": "a" } } } }"#;
+        assert_eq!(absent::<CiliumNode>(node), CiliumNode::default());
+    }
+
+    #[test]
+    fn a_node_of_ciliums_has_what_its_mode_fills() {
+        for (json, expected) in [
+            // cluster-pool, as it is found: only health and the like stand in the status.
+            (
+                r#"{ "spec": { "healthAddressing": { "ipv4": "10.1.0.3" }, "eni": {}, "azure": {},
+                    "ipam": { "podCIDRs": ["10.1.0.0/24", "fd00:1::/112"], "pools": {} } },
+                    "status": { "ipam": { "operator-status": {} } } }"#,
+                CiliumNode {
+                    ranges: ["10.1.0.0/24", "fd00:1::/112"].map(|it| it.parse().expect(it)).into(),
+                    ..CiliumNode::default()
+                },
+            ),
+            // The third node, where there is room for two.
+            (
+                r#"{ "spec": { "ipam": { "pools": {} } },
+                    "status": { "ipam": { "operator-status": { "error": "allocator full" } } } }"#,
+                CiliumNode { is_refused: true, ..CiliumNode::default() },
+            ),
+            (
+                r#"{ "spec": { "ipam": { "pools": {
+                    "requested": [{ "pool": "default", "needed": { "ipv4-addrs": 16 } }],
+                    "allocated": [{ "pool": "default", "cidrs": ["10.1.0.0/27"] },
+                        { "pool": "mars", "cidrs": [] }] } } } }"#,
+                CiliumNode {
+                    pools: [("default".into(), ["10.1.0.0/27".parse().expect("a range")].into())]
+                        .into(),
+                    ..CiliumNode::default()
+                },
+            ),
+            (
+                r#"{ "spec": { "ipam": { "pre-allocate": 8,
+                    "pool": { "10.1.0.1": { "resource": "eni-1" }, "10.1.0.2": {}, "10.1.0.3": {} },
+                    "ipv6-pool": { "fd00:1::1": {} } } },
+                    "status": { "ipam": { "used": { "10.1.0.1": { "owner": "shop/cart-1" },
+                    "10.1.0.2": { "owner": "router" } }, "release-ips": {} } } }"#,
+                CiliumNode {
+                    v4: Handed { all: 3, used: 2 },
+                    v6: Handed { all: 1, used: 0 },
+                    ..CiliumNode::default()
+                },
+            ),
+        ] {
+            assert_eq!(read::<CiliumNode>(json), expected, "{json}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) fn row(rules: &Rules) -> Row {
     let used = "netvitals_ip_pool_utilisation_ratio";
     let by_node = ["ipam", "pool", "node", "ip_family"];
     let waiting = once(&by_node, &on_nodes("netvitals_ip_pool_waiting_pods", ""));
-    let of_nodes = r#"ipam="host-local", scope="shared""#;
+    let of_nodes = r#"ipam=~"host-local|cilium", scope="shared""#;
     let of = |family: &str| series(&format!("netvitals_ip_pool_{family}"), of_nodes);
     let left = format!("{} - {} - {}", of("addresses"), of("reserved"), of("used"));
     let panels = vec![
@@ -73,14 +73,14 @@ pub(super) fn row(rules: &Rules) -> Row {
             131,
             "Ranges left for new nodes",
             "How many more nodes would get a range for their pods, where the flags of the controller \
-             manager say of how many.",
+             manager, or what Cilium is told, say of how many.",
         )
         .query(
             &once(&["pool", "ip_family"], &left),
             "{{pool}} {{ip_family}}",
         )
         .unit("short")
-        .empty("no flags of a controller manager are seen, or pods have other addresses"),
+        .empty("nobody says of how many, or pods have other addresses"),
         Panel::lines(
             47,
             "Ranges that overlap",

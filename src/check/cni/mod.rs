@@ -1,6 +1,7 @@
 //! CNI: whether each node can give pods a network.
 
 pub mod cidr_overlap;
+mod cilium;
 pub mod cni_agents;
 pub mod cni_versions;
 mod control_plane;

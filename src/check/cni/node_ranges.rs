@@ -1,11 +1,12 @@
 //! The ranges of nodes, and whether pods get their addresses of them.
 //!
 //! A controller manager also fills `spec.podCIDRs` where an IPAM ignores it; that is found out for
-//! each node: by the CNI whose pod runs there, else by whether the addresses of the node's pods lie
-//! in its ranges, else by what is so on most nodes.
+//! each node: by the CNI whose pod runs there and what that was told, else by whether the addresses of
+//! the node's pods lie in its ranges, else by what is so on most nodes.
 
 use std::collections::BTreeMap;
 
+use super::cilium::own_ipam;
 use crate::check::components::{Components, Ipam};
 use crate::cluster::Cluster;
 use crate::model::{Name, Node, Pod, Unanswered};
@@ -43,10 +44,16 @@ impl<'a> NodeRanges<'a> {
     pub(super) fn of(cluster: &'a Cluster) -> Result<Self, Unanswered> {
         let (nodes, pods) = (cluster.read::<Node>()?, cluster.read::<Pod>()?);
         let components = Components::of(cluster);
+        // Its own may have ranges of the same pool, so that some are those of the node by chance.
+        let is_ciliums = matches!(own_ipam(cluster), Ok(Some(_)));
+        let ipam = |node: &Name| match components.ipam(node) {
+            Some(Ipam::Cilium) if is_ciliums => Some(Ipam::Other),
+            ipam => ipam,
+        };
         let mut nodes: BTreeMap<&Name, NodeRange<'_>> = nodes
             .iter()
             .filter(|(_, node)| !node.is_virtual())
-            .map(|(key, node)| (&key.name, NodeRange::of(node, components.ipam(&key.name))))
+            .map(|(key, node)| (&key.name, NodeRange::of(node, ipam(&key.name))))
             .collect();
         for (_, pod) in pods.iter().filter(|(_, pod)| pod.wants_address()) {
             let Some(range) = pod.node.as_ref().and_then(|name| nodes.get_mut(name)) else {

@@ -6,6 +6,9 @@ use crate::model::{Pod, Unanswered};
 /// The label of Calico's pods.
 pub(super) const CALICO: &[(&str, &str)] = &[("k8s-app", "calico-node")];
 
+/// The label of Cilium's agents.
+pub(super) const CILIUM: &[(&str, &str)] = &[("k8s-app", "cilium")];
+
 /// Whether any pod runs, or is to, that is labelled so.
 ///
 /// # Errors

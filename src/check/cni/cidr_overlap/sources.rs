@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::ranges::{Ranges, canonical, hull};
 use crate::check::Output;
 use crate::check::cni::control_plane::{SYSTEM, flags};
-use crate::check::cni::running::{CALICO, is_run};
+use crate::check::cni::running::{CALICO, CILIUM, is_run};
 use crate::cluster::{Cluster, Table};
 use crate::model::{
     CiliumConfig, Fact, FlannelConfig, IpFamily, IpPool, Key, KubeadmConfig, Node, Object, Pod,
@@ -37,7 +37,6 @@ pub(super) enum By {
 const OF_CNIS: &[&str] = &[SYSTEM, "kube-flannel", "cilium", "cilium-system"];
 
 /// The labels of those whose pools are read; what one that is gone was told says nothing.
-const CILIUM: &[(&str, &str)] = &[("k8s-app", "cilium")];
 const FLANNEL: &[(&str, &str)] =
     &[("app", "flannel"), ("k8s-app", "flannel"), ("k8s-app", "canal")];
 

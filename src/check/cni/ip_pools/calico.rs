@@ -8,13 +8,11 @@
 
 use ipnet::IpNet;
 
-use super::pool::{CAP, Of, Pool, Scope, together};
+use super::pool::{CAP, Of, Pool, Scope, together, whole};
 use super::{Adapter, Waiting};
 use crate::check::cni::running::{CALICO, is_run};
-use crate::cluster::{Cluster, Table};
-use crate::model::{
-    Fact, IpFamily, IpPool, IpamBlock, Key, Object, Pod, Skipped, Unanswered, Unknown,
-};
+use crate::cluster::Cluster;
+use crate::model::{Fact, IpFamily, IpPool, IpamBlock, Key, Object, Pod, Skipped, Unanswered};
 
 /// Compares pools with what of their blocks is handed out.
 pub(super) static ADAPTER: Adapter =
@@ -79,9 +77,4 @@ impl Found<'_> {
             uncertain: 0,
         }
     }
-}
-
-/// Of what cannot be read nobody knows how much is free.
-fn whole<T: Fact>(table: &Table<T>) -> Result<(), Unanswered> {
-    if table.has_undecoded() { Err(Unknown::Undecoded(T::KIND.label).into()) } else { Ok(()) }
 }

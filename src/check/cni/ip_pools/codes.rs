@@ -2,7 +2,7 @@
 
 use crate::check::cni::remedies::{ELSEWHERE, STILL_PENDING};
 use crate::check::{Code, Remedy, Symptom};
-use crate::model::{Fact, IpPool, Node, Pod, ServiceCidr};
+use crate::model::{CiliumConfig, Fact, IpPool, Node, Pod, ServiceCidr};
 
 /// No address is free, and pods wait for one.
 pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND, IpPool::KIND])
@@ -20,6 +20,41 @@ pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND, I
         ELSEWHERE,
         STILL_PENDING,
     ]);
+
+/// Cilium's operator has no addresses for a node.
+pub static NO_RANGE: Code = Code::problem("ip_pools.no_range", &[Node::KIND])
+    // The operator tries again and again, also with ranges that nodes give back.
+    .after(60)
+    .explain(
+        "A node asked Cilium's operator for addresses and got none: no pod starts there, and \
+         Cilium's agent may not begin either, without saying why.",
+    )
+    .remedies(&[
+        Remedy::inspect("kubectl get ciliumnodes.cilium.io {node} -o jsonpath='{.status.ipam}'"),
+        Remedy::inspect(GIVEN),
+        Remedy::inspect("kubectl get nodes"),
+        Remedy::inspect("kubectl logs -A -l io.cilium/app=operator --tail=100 --prefix"),
+        Remedy::verify("kubectl get ciliumnodes.cilium.io {node} -o jsonpath='{.spec.ipam}'"),
+    ]);
+
+/// Every range that Cilium's operator has for nodes is given away.
+pub static CILIUM_FULL: Code = Code::info("ip_pools.cilium_full", &[CiliumConfig::KIND])
+    .after(60)
+    .explain(
+        "Every range that Cilium has for the pods of a node is given away: a node that joins gets \
+         none, and starts no pod. That is no fault of a cluster that is to have no more nodes; else \
+         Cilium takes another range behind those that are there, and none of those may change.",
+    )
+    .independent()
+    .remedies(&[
+        Remedy::inspect(GIVEN),
+        Remedy::inspect("kubectl get nodes"),
+        Remedy::inspect("kubectl -n {namespace} get configmap {name} -o yaml"),
+        Remedy::verify(GIVEN),
+    ]);
+
+const GIVEN: &str = "kubectl get ciliumnodes.cilium.io -o \
+                     custom-columns='NAME:.metadata.name,RANGES:.spec.ipam.podCIDRs'";
 
 /// A pool of the whole cluster is nearly used up.
 pub static FILLING: Code = Code::warning("ip_pools.filling", &[IpPool::KIND])

@@ -1,13 +1,13 @@
 //! Node ranges: the plugin `host-local` hands out what `spec.podCIDRs` of each node says.
 //!
-//! flannel, kindnet, bridge and several clouds work so, and Cilium may; which nodes do says
+//! flannel, kindnet, bridge and several clouds work so, and Cilium where it is told to; which nodes do says
 //! [`NodeRanges`].
 
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::pool::{CAP, Of, Pool, Scope};
+use super::pool::{CAP, Giver, Of, Pool, Scope};
 use super::{Adapter, Waiting};
 use crate::check::cni::control_plane;
 use crate::check::cni::node_ranges::NodeRanges;
@@ -46,16 +46,7 @@ fn pools(
     for (name, range) in &ranges.nodes {
         let has_none = range.node.pod_cidrs.is_empty() && range.outside == 0;
         if has_none && waiting.on(name) > 0 && range.ipam != Some(Ipam::Other) {
-            pools.push(Pool {
-                of: Of::Pods,
-                name: "none".to_owned(),
-                scope: Scope::Node { node: (*name).clone(), max_pods: None },
-                family: Some(IpFamily::V4),
-                addresses: Some(0),
-                used: Some(0),
-                reserved: 0,
-                uncertain: 0,
-            });
+            pools.push(Pool::none((*name).clone(), Giver::ControllerManager));
         }
     }
     if ranges.any_inside {
@@ -103,18 +94,18 @@ fn ranges_for_nodes(cluster: &Cluster) -> Result<Vec<Pool>, Unanswered> {
 }
 
 /// Returns how many ranges of one size lie in another.
-fn slots(around: u8, size: u8) -> u64 {
+pub(super) fn slots(around: u8, size: u8) -> u64 {
     size.checked_sub(around)
         .map_or(0, |bits| 1_u64.checked_shl(bits.into()).unwrap_or(CAP).min(CAP))
 }
 
 /// Cilium keeps the addresses of its router and of its health endpoint, the plugin that of the
 /// gateway.
-const CILIUMS_OWN: u64 = 2;
+pub(super) const CILIUMS_OWN: u64 = 2;
 
 /// Returns how many addresses are handed out: neither the network's nor those that the CNI keeps
 /// for itself, nor the broadcast address of IPv4, which Cilium leaves out of IPv6 too.
-fn usable(range: &IpNet, ipam: Option<Ipam>) -> u64 {
+pub(super) fn usable(range: &IpNet, ipam: Option<Ipam>) -> u64 {
     let kept = match (ipam, range) {
         (Some(Ipam::Cilium), _) => 2 + CILIUMS_OWN,
         (_, IpNet::V4(_)) => 3,

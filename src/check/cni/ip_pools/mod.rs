@@ -13,6 +13,7 @@
 //! nobody says the range, or a port range that only a flag of an API server out of sight would say.
 
 mod calico;
+mod cilium;
 mod codes;
 mod host_local;
 mod pool;
@@ -21,9 +22,10 @@ mod services;
 mod tests;
 
 pub use self::codes::{
-    EXHAUSTED, FILLING, FULL, NO_MORE_NODES, SERVICES_FILLING, TOO_SMALL, WAITING_PODS,
+    CILIUM_FULL, EXHAUSTED, FILLING, FULL, NO_MORE_NODES, NO_RANGE, SERVICES_FILLING, TOO_SMALL,
+    WAITING_PODS,
 };
-pub use self::pool::{Of, Pool, Scope};
+pub use self::pool::{Giver, Of, Pool, Scope};
 use super::waiting::Cause;
 pub use super::waiting::Waiting;
 use crate::check::words::{count, some};
@@ -31,8 +33,8 @@ use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    Fact, IpPool, IpamBlock, Key, Kind, Name, Node, Pod, PodEvent, Service, ServiceCidr, Skipped,
-    Unanswered, Unknown,
+    CiliumConfig, CiliumNode, Fact, IpPool, IpamBlock, Key, Kind, Name, Node, Pod, PodEvent,
+    Service, ServiceCidr, Skipped, Unanswered, Unknown,
 };
 
 /// Compares what each pool holds with what pods have of it.
@@ -43,14 +45,24 @@ pub static CHECK: Check = Check {
     runbook: "NetvitalsIPPoolExhausted",
     needs: &[Node::KIND, Pod::KIND],
     // Events say which pods wait for something else.
-    wants: &[PodEvent::KIND, IpPool::KIND, IpamBlock::KIND, Service::KIND, ServiceCidr::KIND],
+    wants: &[
+        PodEvent::KIND,
+        IpPool::KIND,
+        IpamBlock::KIND,
+        CiliumConfig::KIND,
+        CiliumNode::KIND,
+        Service::KIND,
+        ServiceCidr::KIND,
+    ],
     families: &[ADDRESSES.desc(), USED.desc(), RESERVED.desc(), UTILISATION.desc(), WAITING.desc()],
     codes: &[
         &EXHAUSTED,
+        &NO_RANGE,
         &FILLING,
         &FULL,
         &SERVICES_FILLING,
         &NO_MORE_NODES,
+        &CILIUM_FULL,
         &TOO_SMALL,
         &WAITING_PODS,
     ],
@@ -99,8 +111,13 @@ pub struct Adapter {
 }
 
 /// Every known way.
-pub static ADAPTERS: &[&Adapter] =
-    &[&host_local::ADAPTER, &calico::ADAPTER, &services::ADDRESSES, &services::PORTS];
+pub static ADAPTERS: &[&Adapter] = &[
+    &host_local::ADAPTER,
+    &calico::ADAPTER,
+    &cilium::ADAPTER,
+    &services::ADDRESSES,
+    &services::PORTS,
+];
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     // What cannot be read may have an address, or a range: the counts are too low.

@@ -1,10 +1,13 @@
 //! A pool: what it can hand out, what of it is used, and what is wrong with that.
 
-use super::codes::{EXHAUSTED, FILLING, FULL, NO_MORE_NODES, SERVICES_FILLING, TOO_SMALL};
+use super::codes::{
+    CILIUM_FULL, EXHAUSTED, FILLING, FULL, NO_MORE_NODES, NO_RANGE, SERVICES_FILLING, TOO_SMALL,
+};
 use super::{Cause, Waiting};
 use crate::check::Code;
 use crate::check::words::count;
-use crate::model::{Fact, IpFamily, Key, Name, Node, Object};
+use crate::cluster::Table;
+use crate::model::{CiliumConfig, Fact, IpFamily, Key, Name, Node, Object, Unanswered, Unknown};
 
 /// A pool of the whole cluster is filling from this share on.
 pub(super) const FILLING_FROM: f64 = 0.85;
@@ -62,6 +65,22 @@ pub enum Scope {
         /// How many pods it accepts.
         max_pods: Option<u64>,
     },
+    /// On one node, which has nothing to hand out.
+    Bare {
+        /// Its name.
+        node: Name,
+        /// Who is to give it something.
+        giver: Giver,
+    },
+}
+
+/// Who gives nodes what they hand out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Giver {
+    /// kube-controller-manager.
+    ControllerManager,
+    /// Cilium's operator, and whether it says that it has nothing.
+    Cilium(bool),
 }
 
 impl Of {
@@ -81,12 +100,26 @@ impl Scope {
         match self {
             Self::Cluster(_) => "cluster",
             Self::Shared(_) => "shared",
-            Self::Node { .. } => "node",
+            Self::Node { .. } | Self::Bare { .. } => "node",
         }
     }
 }
 
 impl Pool {
+    /// Returns that of a node without any.
+    pub(super) fn none(node: Name, giver: Giver) -> Self {
+        Self {
+            of: Of::Pods,
+            name: "none".to_owned(),
+            scope: Scope::Bare { node, giver },
+            family: Some(IpFamily::V4),
+            addresses: Some(0),
+            used: Some(0),
+            reserved: 0,
+            uncertain: 0,
+        }
+    }
+
     /// Returns what may be handed out.
     pub(super) fn available(&self) -> Option<u64> {
         Some(self.addresses?.saturating_sub(self.reserved))
@@ -101,7 +134,7 @@ impl Pool {
     /// Returns the node whose pool it is.
     pub(super) const fn node(&self) -> Option<&Name> {
         match &self.scope {
-            Scope::Node { node, .. } => Some(node),
+            Scope::Node { node, .. } | Scope::Bare { node, .. } => Some(node),
             Scope::Cluster(_) | Scope::Shared(_) => None,
         }
     }
@@ -110,7 +143,7 @@ impl Pool {
     pub(super) fn subject(&self) -> Object {
         match &self.scope {
             Scope::Cluster(object) | Scope::Shared(object) => object.clone(),
-            Scope::Node { node, .. } => {
+            Scope::Node { node, .. } | Scope::Bare { node, .. } => {
                 Object { kind: Node::KIND, key: Key::new("", node.clone()) }
             }
         }
@@ -165,6 +198,9 @@ impl Pool {
     fn faults_of_pods(&self, waiting: u64) -> Vec<(&'static Code, String)> {
         let (name, available) = (&self.name, self.available().unwrap_or_default());
         let mut faults = Vec::new();
+        if let Scope::Bare { giver: Giver::Cilium(is_refused), .. } = self.scope {
+            return self.faults_of_ciliums(is_refused, waiting);
+        }
         if self.is_exhausted(waiting) {
             let used = self.used.unwrap_or_default();
             let message = if self.addresses == Some(0) {
@@ -192,7 +228,7 @@ impl Pool {
                     ));
                 }
             }
-            Scope::Shared(_) => {}
+            Scope::Shared(_) | Scope::Bare { .. } => {}
             Scope::Node { max_pods, .. } => {
                 if let Some(pods) = max_pods.filter(|pods| *pods > available) {
                     faults.push((
@@ -208,9 +244,31 @@ impl Pool {
         faults
     }
 
+    /// A node whose CiliumNode has nothing: a few seconds pass until the operator has seen it.
+    fn faults_of_ciliums(&self, is_refused: bool, waiting: u64) -> Vec<(&'static Code, String)> {
+        if is_refused {
+            let message = "Cilium's operator has no addresses for it, so that no pod starts there: \
+                           look at status.ipam.operator-status of its CiliumNode";
+            return vec![(&NO_RANGE, message.to_owned())];
+        }
+        let message = format!(
+            "its CiliumNode has no addresses for pods and pods wait: {waiting}: look at the log of \
+             cilium-operator"
+        );
+        if self.is_exhausted(waiting) { vec![(&EXHAUSTED, message)] } else { Vec::new() }
+    }
+
     /// A cluster that is planned for so many nodes and no more has none left on purpose.
     fn faults_of_nodes(&self) -> Option<(&'static Code, String)> {
         let (used, available) = (self.used?, self.available()?);
+        if self.subject().kind == CiliumConfig::KIND {
+            let message = format!(
+                "{used} of {available} ranges for nodes are given away, and the next node gets \
+                 none: look for CiliumNodes of nodes that are gone, and at cluster-pool-{}-cidr",
+                if self.family == Some(IpFamily::V6) { "ipv6" } else { "ipv4" }
+            );
+            return (used >= available).then_some((&CILIUM_FULL, message));
+        }
         (used >= available).then(|| {
             let message = format!(
                 "{used} of {available} ranges for nodes of {} are given away, and the next node \
@@ -275,6 +333,11 @@ pub(super) fn together(pools: Vec<Pool>) -> Vec<Pool> {
         );
     }
     all
+}
+
+/// Of what cannot be read nobody knows how much is free.
+pub(super) fn whole<T: Fact>(table: &Table<T>) -> Result<(), Unanswered> {
+    if table.has_undecoded() { Err(Unknown::Undecoded(T::KIND.label).into()) } else { Ok(()) }
 }
 
 /// What pools are called together, and one of which no range is known.

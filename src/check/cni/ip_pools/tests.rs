@@ -7,6 +7,7 @@ use crate::fixtures::{answer, cluster};
 use crate::model::{Addresses, IpFamily, IpPool, Object, PodWarning, SandboxFailure, Unknown};
 
 mod calico;
+mod cilium;
 mod services;
 
 /// A node with 13 addresses.
