@@ -54,9 +54,9 @@ pub(super) fn group() -> Group {
             pending: "1m",
             keep: "5m",
             summary: "Pods get no address.",
-            says: "{{ if $labels.kind }}{{ $labels.kind }} {{ $labels.name }} has no address left for the pods that wait for \
-                   one, or Cilium's operator has none for it.{{ else }}{{ $value }} pods have waited for an address for minutes, and their pools are not used up: \
-                   addresses that leaked, or volumes that do not come.{{ end }}"
+            says: "{{ if $labels.kind }}{{ $labels.kind }} {{ $labels.name }} has no address left for those that wait \
+                   for one{{ if eq $labels.kind \"Node\" }}, or Cilium's operator has none for it{{ end }}.{{ else }}{{ $value }} \
+                   pods have waited for an address for minutes, and their pools are not used up: addresses that leaked, or volumes that do not come.{{ end }}"
                 .into(),
             next: "kubectl get pods -A -o wide --field-selector status.phase=Pending",
             panel: 42,
@@ -81,9 +81,11 @@ fn filling(full: &str) -> String {
 }
 
 fn waited_for() -> String {
-    let of_nodes =
-        nodes(&["kind", "name"], r#"code=~"ip_pools[.](exhausted|no_range)""#);
-    let others = once(&["kind", "name"], &found(r#"code="ip_pools.exhausted", kind!="Node""#));
+    let of_nodes = nodes(&["kind", "name"], r#"code=~"ip_pools[.](exhausted|no_range)""#);
+    let others = once(
+        &["kind", "name"],
+        &found(r#"code=~"ip_pools[.](exhausted|balancers_full)", kind!="Node""#),
+    );
     // Addresses that leaked look free: that pods get none is the proof.
     let leaked = count(&once(&["namespace", "name"], &found(r#"code="ip_pools.waiting""#)));
     lines(&[&(of_nodes + " == 1"), "or", &(others + " == 1"), "or", &(leaked + " > 0")])

@@ -1,5 +1,6 @@
 //! Facts: what there is to know of a cluster, in own types. No table, no index, no clock, no I/O.
 
+mod balancer_pool;
 mod cert_manager;
 mod cilium_node;
 mod config_map;
@@ -35,6 +36,7 @@ mod uid;
 mod unknown;
 mod unscheduled;
 
+pub use balancer_pool::{CiliumBalancerPool, IpAddressPool, Span};
 pub use cert_manager::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Order, Says,
     Stage, Waits,

@@ -14,6 +14,8 @@ pub const HOLES: &[&str] = &[
     "pod_namespace",
     // A pool that is an object.
     "ip_pool",
+    // The kind of such, as kubectl has it.
+    "pools",
     // Of the pods behind the DNS Service.
     "dns_namespace",
     "selector",

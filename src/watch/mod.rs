@@ -48,11 +48,11 @@ use self::object::Watched;
 use self::restored::Restored;
 use crate::cluster::{Change, Event, Folded};
 use crate::model::{
-    Certificate, CertificateRequest, Challenge, CiliumConfig, CiliumNode, ClusterIssuer, ConfigMap,
-    DaemonSet, EndpointSlice, FlannelConfig, ForeignPolicy, Gateway, GatewayClass, GrpcRoute,
-    HttpRoute, Ingress, IngressClass, IpPool, IpamBlock, Issuer, Kind, KubeProxyConfig,
-    KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod, PodEvent, PolicyEndpoint, Service,
-    ServiceCidr, ServiceEvent,
+    Certificate, CertificateRequest, Challenge, CiliumBalancerPool, CiliumConfig, CiliumNode,
+    ClusterIssuer, ConfigMap, DaemonSet, EndpointSlice, FlannelConfig, ForeignPolicy, Gateway,
+    GatewayClass, GrpcRoute, HttpRoute, Ingress, IngressClass, IpAddressPool, IpPool, IpamBlock,
+    Issuer, Kind, KubeProxyConfig, KubeadmConfig, Namespace, NetworkPolicy, Node, Order, Pod,
+    PodEvent, PolicyEndpoint, Service, ServiceCidr, ServiceEvent,
 };
 use crate::task::{Task, supervise};
 
@@ -67,6 +67,7 @@ pub static ALL: &[Watch] = &[
     watch::<Certificate>(),
     watch::<CertificateRequest>(),
     watch::<Challenge>(),
+    Watch::plain::<CiliumBalancerPool>(),
     Watch::plain::<CiliumNode>(),
     watch::<ClusterIssuer>(),
     watch::<ConfigMap<0>>(),
@@ -101,6 +102,7 @@ pub static ALL: &[Watch] = &[
     watch::<HttpRoute>(),
     watch::<Ingress>(),
     watch::<IngressClass>(),
+    Watch::plain::<IpAddressPool>(),
     Watch::plain::<IpPool>(),
     Watch::plain::<IpamBlock>(),
     watch::<Issuer>(),

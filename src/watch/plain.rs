@@ -1,9 +1,13 @@
 //! Kinds whose facts are read as they stand.
 
 use super::object::Plain;
-use crate::model::{CiliumNode, IpPool, IpamBlock, PolicyEndpoint, ServiceCidr};
+use crate::model::{
+    CiliumBalancerPool, CiliumNode, IpAddressPool, IpPool, IpamBlock, PolicyEndpoint, ServiceCidr,
+};
 
+impl Plain for CiliumBalancerPool {}
 impl Plain for CiliumNode {}
+impl Plain for IpAddressPool {}
 impl Plain for IpPool {}
 impl Plain for IpamBlock {}
 impl Plain for PolicyEndpoint {}
@@ -34,6 +38,15 @@ mod tests {
             "status": { "ipam": { "used": { "10.0.0.1": {} }, "ipv6-used": { "fd00::1": {} },
             "operator-status": { "error": "a" } } } }"#;
         assert_eq!(absent::<CiliumNode>(node), CiliumNode::default());
+        let pool = r#"{ "metadata": { "name": "a" }, "spec": { "addresses": ["10.0.0.0/30"],
+            "autoAssign": false, "avoidBuggyIPs": true, "serviceAllocation": {
+            "namespaces": ["a"], "namespaceSelectors": [{}], "serviceSelectors": [{}] } } }"#;
+        assert_eq!(absent::<IpAddressPool>(pool), IpAddressPool::default());
+        let pool = r#"{ "metadata": { "name": "a" }, "spec": { "disabled": true,
+            "serviceSelector": { "matchLabels": { "a": "b" }, "matchExpressions": [{}] },
+            "allowFirstLastIPs": "No", "blocks": [], "cidrs": [] },
+            "status": { "conditions": [{ "type": "cilium.io/PoolConflict", "status": "True" }] } }"#;
+        assert_eq!(absent::<CiliumBalancerPool>(pool), CiliumBalancerPool::default());
     }
 
     #[test]

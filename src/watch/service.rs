@@ -168,6 +168,7 @@ fn load_balancer(
         uid: metadata.uid.clone().unwrap_or_default(),
         class: spec.load_balancer_class.clone().filter(|class| !class.is_empty()),
         has_address: entries().any(|it| is_address(&it.ip) || is_address(&it.hostname)),
+        addresses: entries().filter_map(|it| it.ip.as_deref()?.parse().ok()).collect(),
         is_local: spec.external_traffic_policy.as_deref() == Some("Local"),
         finalizer: finalizer.map(|it| Name::from(&**it)),
         deleted,
@@ -373,6 +374,9 @@ mod tests {
             assert_eq!(found.port_error, port_error.map(Name::from), "{status}");
             assert_eq!(found.refusal, refusal.map(Name::from), "{status}");
             assert_eq!(found.has_conditions, refusal.is_some(), "{status}");
+            let addresses: &[&str] =
+                if status.contains("192.0.2.1") { &["192.0.2.1"] } else { &[] };
+            assert!(found.addresses.iter().map(ToString::to_string).eq(addresses.iter().copied()));
         }
     }
 

@@ -57,13 +57,13 @@ pub(super) fn row(rules: &Rules) -> Row {
         Panel::lines(
             130,
             "Addresses and ports of Services",
-            "How many Services have, also where nobody says of how many. Once there are none left, \
+            "How many Services have, those of load balancers too, also where nobody says of how many. Once there are none left, \
              whoever makes a Service is refused, and no event says so.",
         )
         .query(
             &once(
                 &["ipam", "pool", "ip_family"],
-                &series("netvitals_ip_pool_used", r#"ipam=~"services|node-ports", scope=~"cluster|shared""#),
+                &series("netvitals_ip_pool_used", r#"ipam=~"services|node-ports|metallb|cilium-lb", scope=~"cluster|shared""#),
             ),
             "{{ipam}} {{pool}} {{ip_family}}",
         )

@@ -54,13 +54,13 @@ impl Wrong {
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
             let (kind, version) =
                 (text(&object["kind"]).to_lowercase(), text(&object["apiVersion"]));
-            let group = version.split_once('/').map_or("", |it| it.0);
+            let group = version.split_once('/').map_or(String::new(), |it| format!(".{}", it.0));
             let patch = json!({ "status": object["status"] }).to_string();
             cluster.kubectl(&[
                 "patch",
                 "-n",
                 NAMESPACE,
-                &format!("{kind}.{group}"),
+                &format!("{kind}{group}"),
                 &text(&object["metadata"]["name"]),
                 "--subresource=status",
                 "--type=merge",
@@ -78,7 +78,7 @@ fn show(stage: &Stage) {
     cluster.serve(&kinds);
     // It looks for kinds every two minutes.
     stage.every_page("the kinds are followed", secs(240), |page| {
-        ["Certificate", "Gateway"].into_iter().try_for_each(|kind| {
+        ["Certificate", "Gateway", "IPAddressPool"].into_iter().try_for_each(|kind| {
             let followed = page.all("netvitals_watched_objects", &[("kind", kind)]);
             holds(!followed.is_empty(), || format!("{kind} is not yet"))
         })

@@ -2,7 +2,9 @@
 
 use crate::check::cni::remedies::{ELSEWHERE, STILL_PENDING};
 use crate::check::{Code, Remedy, Symptom};
-use crate::model::{CiliumConfig, Fact, IpPool, Node, Pod, ServiceCidr};
+use crate::model::{
+    CiliumBalancerPool, CiliumConfig, Fact, IpAddressPool, IpPool, Kind, Node, Pod, ServiceCidr,
+};
 
 /// No address is free, and pods wait for one.
 pub static EXHAUSTED: Code = Code::problem("ip_pools.exhausted", &[Node::KIND, IpPool::KIND])
@@ -100,6 +102,37 @@ const OF_SERVICES: &[Remedy] = &[
     Remedy::inspect("kubectl get services -A --sort-by=.metadata.creationTimestamp"),
     Remedy::verify("kubectl get services -A -o wide"),
 ];
+
+/// Services wait for the address of a load balancer, and there are no more.
+pub static BALANCERS_FULL: Code = Code::warning("ip_pools.balancers_full", BALANCER_POOLS)
+    // It takes an address seconds after it was made.
+    .after(60)
+    .explain(
+        "Every address that load balancers of the cluster may have is used, and a Service waits for \
+         one: clients outside have no way in to it.",
+    )
+    .remedies(&[
+        Remedy::inspect("kubectl get {pools} -A -o yaml"),
+        Remedy::inspect("kubectl get services -A -o wide"),
+        Remedy::verify("kubectl get services -A -o wide"),
+    ]);
+
+/// Load balancers have nearly all of their addresses.
+pub static BALANCERS_FILLING: Code = Code::info("ip_pools.balancers_filling", BALANCER_POOLS)
+    .after(60)
+    .explain(
+        "Load balancers of the cluster have more than 85 % of the addresses that there are for \
+         them. Small pools are full on purpose, and are not told.",
+    )
+    .independent()
+    .runbook("NetvitalsIPPoolFilling")
+    .remedies(&[
+        Remedy::inspect("kubectl get {pools} -A -o yaml"),
+        Remedy::inspect("kubectl get services -A -o wide"),
+        Remedy::verify("kubectl get services -A -o wide"),
+    ]);
+
+const BALANCER_POOLS: &[&Kind] = &[IpAddressPool::KIND, CiliumBalancerPool::KIND];
 
 /// Every range that the controller manager has for nodes is given away.
 pub static NO_MORE_NODES: Code = Code::info("ip_pools.no_more_nodes", &[Pod::KIND])

@@ -12,6 +12,7 @@
 //! else stands in: [`Scope::Cluster`]. What cannot be known is no sample: of how many a pool of which
 //! nobody says the range, or a port range that only a flag of an API server out of sight would say.
 
+mod balancers;
 mod calico;
 mod cilium;
 mod codes;
@@ -22,8 +23,8 @@ mod services;
 mod tests;
 
 pub use self::codes::{
-    CILIUM_FULL, EXHAUSTED, FILLING, FULL, NO_MORE_NODES, NO_RANGE, SERVICES_FILLING, TOO_SMALL,
-    WAITING_PODS,
+    BALANCERS_FILLING, BALANCERS_FULL, CILIUM_FULL, EXHAUSTED, FILLING, FULL, NO_MORE_NODES,
+    NO_RANGE, SERVICES_FILLING, TOO_SMALL, WAITING_PODS,
 };
 pub use self::pool::{Giver, Of, Pool, Scope};
 use super::waiting::Cause;
@@ -33,8 +34,8 @@ use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
-    CiliumConfig, CiliumNode, Fact, IpPool, IpamBlock, Key, Kind, Name, Node, Pod, PodEvent,
-    Service, ServiceCidr, Skipped, Unanswered, Unknown,
+    CiliumBalancerPool, CiliumConfig, CiliumNode, Fact, IpAddressPool, IpPool, IpamBlock, Key,
+    Kind, Name, Node, Pod, PodEvent, Service, ServiceCidr, Skipped, Unanswered, Unknown,
 };
 
 /// Compares what each pool holds with what pods have of it.
@@ -51,6 +52,8 @@ pub static CHECK: Check = Check {
         IpamBlock::KIND,
         CiliumConfig::KIND,
         CiliumNode::KIND,
+        CiliumBalancerPool::KIND,
+        IpAddressPool::KIND,
         Service::KIND,
         ServiceCidr::KIND,
     ],
@@ -61,6 +64,8 @@ pub static CHECK: Check = Check {
         &FILLING,
         &FULL,
         &SERVICES_FILLING,
+        &BALANCERS_FULL,
+        &BALANCERS_FILLING,
         &NO_MORE_NODES,
         &CILIUM_FULL,
         &TOO_SMALL,
@@ -117,6 +122,8 @@ pub static ADAPTERS: &[&Adapter] = &[
     &cilium::ADAPTER,
     &services::ADDRESSES,
     &services::PORTS,
+    &balancers::METALLB,
+    &balancers::CILIUM,
 ];
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
@@ -241,7 +248,10 @@ fn tell(out: &mut Output, ipam: &str, pool: &Pool, waiting: &Waiting<'_>) {
         let first = node.and_then(|node| waiting.first(node, pool.meant()));
         let subject = pool.subject();
         let of_pool = (subject.kind == IpPool::KIND).then(|| subject.key.name.clone());
+        let of_kind = matches!(pool.of, Of::Balancers(_)).then(|| subject.kind);
+        let of_kind = of_kind.map(|it| format!("{}.{}", it.plural, it.group));
         let mut finding = Finding::about(code, subject, message)
+            .with("pools", of_kind)
             .with("ip_pool", of_pool)
             .with("pod_namespace", first.map(|key| &key.namespace))
             .with("pod", first.map(|key| &key.name));

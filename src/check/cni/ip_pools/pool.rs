@@ -1,7 +1,8 @@
 //! A pool: what it can hand out, what of it is used, and what is wrong with that.
 
 use super::codes::{
-    CILIUM_FULL, EXHAUSTED, FILLING, FULL, NO_MORE_NODES, NO_RANGE, SERVICES_FILLING, TOO_SMALL,
+    BALANCERS_FILLING, BALANCERS_FULL, CILIUM_FULL, EXHAUSTED, FILLING, FULL, NO_MORE_NODES,
+    NO_RANGE, SERVICES_FILLING, TOO_SMALL,
 };
 use super::{Cause, Waiting};
 use crate::check::Code;
@@ -47,6 +48,8 @@ pub enum Of {
     Services,
     /// Services: ports of all nodes.
     Ports,
+    /// Services: addresses of load balancers, and how many wait for one where nothing stands in.
+    Balancers(Option<u64>),
 }
 
 /// Where a pool is handed out.
@@ -87,7 +90,7 @@ impl Of {
     /// What is handed out.
     pub(super) const fn what(self) -> &'static str {
         match self {
-            Self::Pods | Self::Services => "addresses",
+            Self::Pods | Self::Services | Self::Balancers(_) => "addresses",
             Self::Nodes => "ranges for nodes",
             Self::Ports => "ports",
         }
@@ -170,7 +173,8 @@ impl Pool {
     pub(super) fn wanted(&self, waiting: &Waiting<'_>) -> u64 {
         match (self.of, &self.scope) {
             // Another may stand in.
-            (_, Scope::Shared(_)) | (Of::Nodes | Of::Services | Of::Ports, _) => 0,
+            (_, Scope::Shared(_))
+            | (Of::Nodes | Of::Services | Of::Ports | Of::Balancers(_), _) => 0,
             (Of::Pods, _) => waiting.count(self.node(), self.meant()),
         }
     }
@@ -192,6 +196,7 @@ impl Pool {
             Of::Pods => self.faults_of_pods(waiting),
             Of::Nodes => self.faults_of_nodes().into_iter().collect(),
             Of::Services | Of::Ports => self.faults_of_services().into_iter().collect(),
+            Of::Balancers(waiting) => self.faults_of_balancers(waiting).into_iter().collect(),
         }
     }
 
@@ -279,6 +284,24 @@ impl Pool {
         })
     }
 
+    fn faults_of_balancers(&self, waiting: Option<u64>) -> Option<(&'static Code, String)> {
+        let (waiting, share) = (waiting?, self.utilisation()?);
+        let (used, available) = (self.used?, self.available()?);
+        let numbers =
+            format!("{} of {} addresses of {} are used", count(used), count(available), self.name);
+        if share >= 1.0 && waiting > 0 {
+            let message = format!(
+                "{numbers} and Services wait: {waiting}: look at which are no longer needed, or add \
+                 a range"
+            );
+            return Some((&BALANCERS_FULL, message));
+        }
+        (share >= FILLING_FROM && available >= BALANCERS).then(|| {
+            let message = format!("{numbers}: look at which Services are no longer needed");
+            (&BALANCERS_FILLING, message)
+        })
+    }
+
     fn faults_of_services(&self) -> Option<(&'static Code, String)> {
         let Scope::Cluster(_) = &self.scope else { return None };
         let (share, used, available) = (self.utilisation()?, self.used?, self.available()?);
@@ -300,6 +323,9 @@ impl Pool {
         })
     }
 }
+
+/// Fewer are handed out on purpose, to the last of them.
+const BALANCERS: u64 = 8;
 
 /// Returns how many of the addresses of a range an API server keeps for those that ask for a certain
 /// one, until there are no others.

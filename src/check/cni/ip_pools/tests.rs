@@ -6,6 +6,7 @@ use crate::cluster::Event;
 use crate::fixtures::{answer, cluster};
 use crate::model::{Addresses, IpFamily, IpPool, Object, PodWarning, SandboxFailure, Unknown};
 
+mod balancers;
 mod calico;
 mod cilium;
 mod services;

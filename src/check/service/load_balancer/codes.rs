@@ -13,7 +13,6 @@ pub static PENDING: Code = Code::warning("load_balancer.pending", &[Service::KIN
         "A Service waits for its load balancer for more than ten minutes: it has no address, and \
          clients outside of the cluster have no way in.",
     )
-    .independent()
     .remedies(&[DESCRIBE, STATUS, OTHERS, LOOK_AGAIN, SEE]);
 
 /// There may be no more load balancers, or addresses.
@@ -85,7 +84,6 @@ pub static NO_ADDRESSES: Code = Code::warning("load_balancer.no_addresses", &[Se
         "A Service waits for its load balancer, and no pool has an address for it: those that it may \
          use are full, or there is none that it may use.",
     )
-    .independent()
     .remedies(&[
         DESCRIBE,
         STATUS,
