@@ -27,6 +27,19 @@ const SERVICES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What each code of Ingresses' backends means.
+const BACKENDS: &[(&str, &str)] = &[
+    (
+        "blocked",
+        "Policies keep the ingress controller from all pods behind it, so that its Ingresses answer 502 or 504.",
+    ),
+    (
+        "partly_blocked",
+        "Policies keep the ingress controller from some pods behind it, or from a port, so that a part of what clients ask \
+         times out.",
+    ),
+];
+
 /// What each code of selectors means that is above a note.
 const SELECTORS: &[(&str, &str)] = &[
     (
@@ -56,6 +69,14 @@ pub(super) fn group() -> Group {
         panel: 102,
         ..told("ServiceBlockedByPolicy", "Service", "policy_service_ingress", SERVICES)
     };
+    let backends = Alert {
+        why: "By Service and not by Ingress, because many Ingresses may lead to one, and it is what the policy shuts.",
+        pending: "5m",
+        summary: "Policies keep an ingress controller from the pods behind an Ingress.",
+        next: "kubectl -n {{ $labels.namespace }} describe networkpolicies",
+        panel: 140,
+        ..told("IngressBlockedByPolicy", "Service", "policy_ingress_backend", BACKENDS)
+    };
     let selectors = Alert {
         why: "By policy and not by code, because one policy may have both.",
         pending: "15m",
@@ -64,7 +85,11 @@ pub(super) fn group() -> Group {
         panel: 103,
         ..told("PolicyIneffective", "NetworkPolicy", "policy_selectors", SELECTORS)
     };
-    Group { name: "policy", component: "policy", alerts: vec![dns, services, selectors, engine()] }
+    Group {
+        name: "policy",
+        component: "policy",
+        alerts: vec![dns, services, backends, selectors, engine()],
+    }
 }
 
 fn engine() -> Alert {

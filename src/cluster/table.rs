@@ -75,6 +75,11 @@ impl<T: Fact> Table<T> {
         self.rows.get(key)
     }
 
+    /// Returns one object, and the key that is kept of it.
+    pub fn get_key_value(&self, key: &Key) -> Option<(&Key, &T)> {
+        self.rows.get_key_value(key)
+    }
+
     /// Returns all objects, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &T)> {
         self.rows.iter()

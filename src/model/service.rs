@@ -43,8 +43,8 @@ pub struct LoadBalancer {
     pub class: Option<Name>,
     /// `status.loadBalancer.ingress` has an address or a name.
     pub has_address: bool,
-    /// The addresses among those.
-    pub addresses: Box<[IpAddr]>,
+    /// Those addresses and names, by which an Ingress tells who serves it.
+    pub addresses: Box<[Name]>,
     /// `spec.externalTrafficPolicy: Local`: a node leads to its own endpoints only.
     pub is_local: bool,
     /// The finalizer by which what makes load balancers holds on to the Service.

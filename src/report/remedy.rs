@@ -44,6 +44,11 @@ pub const HOLES: &[&str] = &[
     "policy",
     // The name of one that is there.
     "isolating",
+    // The same two of an ingress controller, and one of its pods.
+    "controller_policy",
+    "controller_isolating",
+    "controller",
+    "controller_namespace",
     // The kind of a route, as kubectl has it.
     "routes",
 ];

@@ -37,6 +37,7 @@ pub static ALL: &[(&str, &str)] = runbooks![
     "NetvitalsIPPoolExhausted",
     "NetvitalsIPPoolFilling",
     "NetvitalsIngressBackendMissing",
+    "NetvitalsIngressBlockedByPolicy",
     "NetvitalsIngressConflict",
     "NetvitalsIngressNoAddress",
     "NetvitalsKubeProxyDown",

@@ -13,7 +13,7 @@ pub(super) fn row(rules: &Rules) -> Row {
              nothing at all, which may be meant; of an unknown one it depends on what cannot be \
              seen.",
         )
-        .size(8, 6)
+        .size(6, 6)
         .query(&once(&["verdict"], &series("netvitals_policy_dns_egress_pods", "")), "{{verdict}}")
         .unit("short")
         .empty("there is no verdict")
@@ -24,7 +24,7 @@ pub(super) fn row(rules: &Rules) -> Row {
             "Services to whose pods NetworkPolicies let nobody in: to all of them, to some, or on some \
              of the ports, which may be meant. Of an unknown one it depends on what cannot be seen.",
         )
-        .size(8, 6)
+        .size(6, 6)
         .query(
             &once(&["verdict"], &series("netvitals_services_blocked_by_policy", "")),
             "{{verdict}}",
@@ -33,12 +33,27 @@ pub(super) fn row(rules: &Rules) -> Row {
         .empty("there is no verdict")
         .alerts(rules, &["NetvitalsServiceBlockedByPolicy"]),
         Panel::lines(
+            140,
+            "Services behind Ingresses",
+            "By whether NetworkPolicies let the ingress controller in to their pods: to none, or to some. Of an unknown one it \
+             depends on what cannot be seen; of an unjudged one no pods are known to serve it, as behind a cloud's load \
+             balancer.",
+        )
+        .size(6, 6)
+        .query(
+            &once(&["verdict"], &series("netvitals_ingress_services_blocked_by_policy", "")),
+            "{{verdict}}",
+        )
+        .unit("short")
+        .empty("there is no verdict, or no Ingress")
+        .alerts(rules, &["NetvitalsIngressBlockedByPolicy"]),
+        Panel::lines(
             103,
             "NetworkPolicies",
             "By the worst that is so of their selectors. That a policy selects no pod, or a rule has \
              no peer, is mostly meant for what is yet to come.",
         )
-        .size(8, 6)
+        .size(6, 6)
         .query(&once(&["state"], &series("netvitals_network_policies", "")), "{{state}}")
         .unit("short")
         .empty("there is no count")

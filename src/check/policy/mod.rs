@@ -7,6 +7,7 @@ mod isolated;
 mod object;
 pub mod policy_dns_egress;
 pub mod policy_engine;
+pub mod policy_ingress_backend;
 pub mod policy_selectors;
 pub mod policy_service_ingress;
 

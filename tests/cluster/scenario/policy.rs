@@ -124,26 +124,35 @@ fn shipped(stage: &Stage) {
     engine.heal();
 }
 
-/// A namespace is closed, then opened for its own pods alone: names fail there and its Service answers nobody, and
-/// netvitals tells the policies that mend it.
+/// A namespace is closed, then opened for its own pods alone: names fail there and its Service answers nobody, the controller of its
+/// Ingress least of all, and netvitals tells the policies that mend it.
 fn cut_off(stage: &Stage) {
     let cluster = &stage.cluster;
     let (code, to_own) = ("policy_dns_egress.blocked", "NetworkPolicy walled/to-own");
     let walled = source("tests/cluster/files/walled.yaml");
     cluster.apply(&walled);
     let (shut, service) = ("policy_service_ingress.blocked", "Service walled/shop");
-    let pod = |name: &str| {
-        cluster.pod_ready("walled", name);
-        let pod = cluster.api().get(&format!("/api/v1/namespaces/walled/pods/{name}"));
+    let outside = "policy_ingress_backend.blocked";
+    let pod = |namespace: &str, name: &str| {
+        cluster.pod_ready(namespace, name);
+        let pod = cluster.api().get(&format!("/api/v1/namespaces/{namespace}/pods/{name}"));
         pod.unwrap_or_else(|error| panic!("{error}"))
     };
-    let (shop, client) = (pod("shop"), pod("client"));
+    let [shop, client] = ["shop", "client"].map(|name| pod("walled", name));
+    let controller = pod("edge", "traefik");
+    // As its controller would write it: one without an address is told once it is ten minutes old.
+    let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.40"}]}}});
+    let ingress = "/apis/networking.k8s.io/v1/namespaces/walled/ingresses/shop/status";
+    cluster.api().patch(ingress, &status);
     let uid = shop["metadata"]["uid"].as_str().expect("each object has one");
     let client = client["metadata"]["uid"].as_str().expect("each object has one");
+    let controller = controller["metadata"]["uid"].as_str().expect("each object has one");
     let ip = shop["status"]["podIP"].as_str().expect("it is ready");
     // From another node: a node reaches its own pods by whatever policy.
     let reaches = || connects(cluster.node("n2"), client, ip, "8080");
     until("the pod is reached", secs(60), || holds(reaches(), || "it is not".into()));
+    let serves = || connects(cluster.node("n2"), controller, ip, "8080");
+    until("the controller reaches it", secs(60), || holds(serves(), || "it does not".into()));
     let asks = |over: &str| {
         let server = format!("@{DNS_IP}");
         let name = "kubernetes.default.svc.cluster.local";
@@ -168,6 +177,7 @@ fn cut_off(stage: &Stage) {
     until("the policy is in force", secs(120), fails);
     stage.finds("policy_dns_egress.closed", "NetworkPolicy walled/default-deny", secs(180));
     stage.finds(shut, service, secs(180));
+    stage.finds(outside, service, secs(180));
     until("nobody reaches the pod", secs(60), || holds(!reaches(), || "it is reached".into()));
     let own = json!({"podSelector": {}, "egress": [{"to": [{"podSelector": {}}]}],
         "policyTypes": ["Egress"]});
@@ -177,12 +187,15 @@ fn cut_off(stage: &Stage) {
     // The first packet of each question waits for the engine.
     stage.nothing_but(|found| {
         (found.code == code && found.object == to_own)
-            || (found.code == shut && found.object == service)
+            || ([shut, outside].contains(&&*found.code) && found.object == service)
             || found.code == "dns_success.slow"
     });
     stage.monitor().resolves("NetvitalsPolicyNotEnforced", secs(180));
-    let alerts =
-        [("NetvitalsDNSBlockedByPolicy", "to-own"), ("NetvitalsServiceBlockedByPolicy", "shop")];
+    let alerts = [
+        ("NetvitalsDNSBlockedByPolicy", "to-own"),
+        ("NetvitalsServiceBlockedByPolicy", "shop"),
+        ("NetvitalsIngressBlockedByPolicy", "shop"),
+    ];
     for (alert, name) in alerts {
         stage.monitor().fires(alert, secs(150), |alert| alert["labels"]["name"] == name);
     }
@@ -191,6 +204,18 @@ fn cut_off(stage: &Stage) {
     until("the pod's queries are answered again", secs(120), is_answered);
     paste_policy_of(cluster, shut);
     until("the pod is reached again", secs(120), || holds(reaches(), || "it is not".into()));
+    // Those of its namespace may enter, and the controller of another one may not.
+    stage.every_page("the Service is open to somebody", secs(180), |page| {
+        let mut open = findings(page, true);
+        open.retain(|found| found.code.starts_with("policy_service_ingress."));
+        holds(open.is_empty(), || listed(&open))
+    });
+    stage.finds(outside, service, secs(180));
+    assert!(!serves(), "the controller is let in nowhere, and reaches the pod");
+    paste_policy_of(cluster, outside);
+    until("the controller reaches it again", secs(120), || {
+        holds(serves(), || "it does not".into())
+    });
     stage.every_page("no policy keeps anything from anybody", secs(180), |page| {
         let mut open = findings(page, true);
         open.retain(|found| found.code.starts_with("policy_"));

@@ -141,6 +141,8 @@ fn run_as_they_stand(stage: &Stage) {
         ("CERTIFICATE", NAME),
         ("GATEWAY", NAME),
         ("POLICY", NAME),
+        ("CONTROLLER", NAME),
+        ("CONTROLLER_NAMESPACE", NAMESPACE),
         ("PROXY_POD", pod),
         ("CNI_POD", pod),
         ("POD_IP", ip),
@@ -226,7 +228,7 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
             hole if hole.ends_with("owner") => "deployment/it",
             hole if hole.ends_with("_node") => "n1",
             "container" => "coredns",
-            "policy" => POLICY,
+            "policy" | "controller_policy" => POLICY,
             "routes" => kind.plural,
             _ => NAME,
         };

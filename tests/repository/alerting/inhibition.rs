@@ -258,6 +258,18 @@ fn a_policy_on_netvitals_itself_is_one_alert() {
 }
 
 #[test]
+fn a_service_that_lets_nobody_in_is_told_once() {
+    let text = "
+        ServiceBlockedByPolicy warning namespace=shop name=cart
+        IngressBlockedByPolicy warning namespace=shop name=cart
+        IngressBlockedByPolicy warning namespace=shop name=api";
+    let left = "
+        ServiceBlockedByPolicy warning namespace=shop name=cart
+        IngressBlockedByPolicy warning namespace=shop name=api";
+    assert_eq!(told(text), alerts(left));
+}
+
+#[test]
 fn it_names_alerts_and_labels_that_exist() {
     let rules = source::rules();
     let names: BTreeSet<&str> = rules.iter().map(|rule| &*rule.alert).collect();

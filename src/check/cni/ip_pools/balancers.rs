@@ -70,7 +70,10 @@ impl<'a> Balanced<'a> {
         let waits =
             |it: &LoadBalancer| !it.has_address && it.class.is_none() && it.deleted.is_none();
         Ok(Self {
-            addresses: all().flat_map(|(_, it)| it.addresses.iter().copied()).collect(),
+            addresses: all()
+                .flat_map(|(_, it)| it.addresses.iter())
+                .filter_map(|it| it.parse().ok())
+                .collect(),
             waiting: all().filter(|(_, it)| waits(it)).map(|(service, _)| service).collect(),
         })
     }

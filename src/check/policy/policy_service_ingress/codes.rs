@@ -13,7 +13,6 @@ pub static BLOCKED: Code = Code::warning("policy_service_ingress.blocked", &[Ser
         "NetworkPolicies let nothing in to the pods behind a Service on any of its ports, so that it answers nobody: policies \
          see the pods' own ports, not those of the Service.",
     )
-    .independent()
     .remedies(REMEDIES);
 
 /// Some pods may be reached, and others not.
@@ -23,8 +22,7 @@ pub static PARTLY_BLOCKED: Code =
         .explain(
             "NetworkPolicies let nothing in to some of the pods behind a Service, so that a part of what it is asked times out.",
         )
-        .independent()
-        .remedies(REMEDIES);
+            .remedies(REMEDIES);
 
 /// Some ports may be reached, and others not, which may be meant.
 pub static PORT_BLOCKED: Code = Code::info("policy_service_ingress.port_blocked", &[Service::KIND])

@@ -28,7 +28,7 @@ fn balanced_with(
     addresses: &[&str],
     change: impl FnOnce(&mut Service),
 ) -> Cluster {
-    let addresses: Box<[IpAddr]> = addresses.iter().map(|it| it.parse().unwrap()).collect();
+    let addresses: Box<[Name]> = addresses.iter().map(|it| (*it).into()).collect();
     let balancer =
         LoadBalancer { has_address: !addresses.is_empty(), addresses, ..LoadBalancer::default() };
     let mut service = Service { load_balancer: Some(Box::new(balancer)), ..Service::default() };

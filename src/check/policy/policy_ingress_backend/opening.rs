@@ -1,0 +1,97 @@
+//! The policies that let a controller through beside what is there.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::controllers::{Controller, Peer};
+use crate::check::policy::object::{allowing, labels};
+use crate::cluster::Table;
+use crate::model::{Key, Name, Pod, Protocol, Service};
+use crate::policy::{Direction, Policies};
+
+/// A Service, and the ports of its pods.
+pub(super) struct Backend<'a> {
+    pub(super) key: &'a Key,
+    pub(super) service: &'a Service,
+    pub(super) numbers: &'a BTreeSet<(Protocol, u16)>,
+}
+
+/// Returns, as JSON, a policy that lets a controller in to the pods of a Service; none where it would
+/// close what is open now, or labels do not name both.
+pub(super) fn to_backend(
+    backend: &Backend<'_>,
+    controller: &Controller<'_>,
+    policies: &Policies<'_>,
+    pods: &Table<Pod>,
+) -> Option<String> {
+    let Backend { key, service, .. } = backend;
+    if service.selector.is_empty() || controller.peers.is_empty() {
+        return None;
+    }
+    let mut selected =
+        pods.last_known_namespace(&key.namespace).filter(|(_, pod)| service.selects(pod));
+    let is_isolated =
+        |(key, pod): (&Key, &Pod)| !policies.isolating(Direction::Ingress, key, pod).is_empty();
+    if !selected.all(is_isolated) {
+        return None;
+    }
+    let from: Vec<Value> = controller.peers.iter().map(peer).collect();
+    let rule = json!({"from": from, "ports": backend.ports()});
+    let selector = json!({"matchLabels": labels(&service.selector)});
+    allowing(&format!("{}-from-controller", key.name), &selector, Direction::Ingress, &rule)
+}
+
+/// Returns, as JSON, a policy that lets a controller send to the pods of a Service, likewise.
+pub(super) fn of_controller(
+    backend: &Backend<'_>,
+    controller: &Controller<'_>,
+    policies: &Policies<'_>,
+    pods: &Table<Pod>,
+) -> Option<String> {
+    let Backend { key, service, .. } = backend;
+    let mut peers = controller.peers.iter();
+    let (Some((namespace, wanted)), None) = (peers.next(), peers.next()) else { return None };
+    if service.selector.is_empty() {
+        return None;
+    }
+    let is_selected =
+        |pod: &Pod| wanted.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
+    let mut selected =
+        pods.last_known_namespace(namespace).filter(|(_, pod)| is_selected(pod) && !pod.ended);
+    let is_isolated =
+        |(key, pod): (&Key, &Pod)| !policies.isolating(Direction::Egress, key, pod).is_empty();
+    if !selected.all(is_isolated) {
+        return None;
+    }
+    let own = service.selector.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let to = peer(&(key.namespace.clone(), own));
+    let rule = json!({"to": [to], "ports": backend.ports()});
+    let name = format!("{}-{}-backend", key.namespace, key.name);
+    allowing(&name, &json!({"matchLabels": pairs(wanted)}), Direction::Egress, &rule)
+}
+
+impl Backend<'_> {
+    fn ports(&self) -> Vec<Value> {
+        let protocol = |protocol: Protocol| match protocol {
+            Protocol::Udp => "UDP",
+            Protocol::Sctp => "SCTP",
+            Protocol::Tcp | Protocol::Other => "TCP",
+        };
+        let port =
+            |(of, number): &(Protocol, u16)| json!({"protocol": protocol(*of), "port": number});
+        self.numbers.iter().map(port).collect()
+    }
+}
+
+/// Names pods as the peer of a rule.
+fn peer((namespace, labels): &Peer) -> Value {
+    json!({
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": &**namespace}},
+        "podSelector": {"matchLabels": pairs(labels)},
+    })
+}
+
+fn pairs(labels: &[(Name, Name)]) -> Value {
+    labels.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
+}
