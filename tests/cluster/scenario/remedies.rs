@@ -51,7 +51,7 @@ const MISSING: &[(&str, &str)] = &[
         "policyendpoints.networking.k8s.aws",
         "the server doesn't have a resource type \"policyendpoints\"",
     ),
-    ("ipaddresspools.metallb.io", "the server doesn't have a resource type \"ipaddresspools\""),
+    ("ciliumnodes.cilium.io", "the server doesn't have a resource type \"ciliumnodes\""),
     (
         "ciliumloadbalancerippools.cilium.io",
         "the server doesn't have a resource type \"ciliumloadbalancerippools\"",
@@ -230,6 +230,7 @@ fn finding(code: &'static Code, kind: &'static Kind) -> Finding {
             "container" => "coredns",
             "policy" | "controller_policy" => POLICY,
             "routes" => kind.plural,
+            "pools" => "ipaddresspools.metallb.io",
             _ => NAME,
         };
         finding.with(hole, Some(value))
