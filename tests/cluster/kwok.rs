@@ -57,7 +57,7 @@ impl Cluster {
             });
             self.api().create(NODES, &json!({"metadata": metadata}));
         }
-        until(&format!("{count} nodes of KWOK are Ready"), secs(300), || {
+        until(&format!("{count} nodes of KWOK are Ready"), secs(600), || {
             let nodes = self.kwok_nodes()?;
             let ready = nodes.iter().filter(|node| api::condition(node, "Ready") == "True");
             let ready = ready.count();

@@ -125,7 +125,7 @@ fn agree(stage: &Stage) {
         // A busy machine may answer late, so what is silent and should not be is asked again; nothing that is denied answers.
         let mut asked: Vec<usize> =
             (0..questions.len()).filter(|it| verdicts[*it].is_some()).collect();
-        until(&format!("they agree on {says:?}"), secs(20), || {
+        until(&format!("they agree on {says:?}"), secs(60), || {
             let answers = ask(cluster, asked.iter().map(|it| &questions[*it]));
             let differs =
                 |(at, answers): (&usize, bool)| (verdicts[*at] != Some(answers)).then_some(*at);

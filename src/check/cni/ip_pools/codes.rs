@@ -35,7 +35,9 @@ pub static NO_RANGE: Code = Code::problem("ip_pools.no_range", &[Node::KIND])
         Remedy::inspect("kubectl get ciliumnodes.cilium.io {node} -o jsonpath='{.status.ipam}'"),
         Remedy::inspect(GIVEN),
         Remedy::inspect("kubectl get nodes"),
-        Remedy::inspect("kubectl -n kube-system logs -l io.cilium/app=operator --tail=100 --prefix"),
+        Remedy::inspect(
+            "kubectl -n kube-system logs -l io.cilium/app=operator --tail=100 --prefix",
+        ),
         Remedy::verify("kubectl get ciliumnodes.cilium.io {node} -o jsonpath='{.spec.ipam}'"),
     ]);
 
