@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Code, Symptom};
+use crate::cluster::Table;
 use crate::family::{Family, Rows};
 use crate::model::{Fact, Key, Name, Node, Object, Unanswered};
 
@@ -97,6 +98,13 @@ impl Output {
     /// Says which part has no answer while the others have one.
     pub fn gap(&mut self, part: &'static str, why: impl Into<Unanswered>) {
         self.gaps.insert((part, why.into()));
+    }
+
+    /// Says that a part has no whole answer, where an object of a table cannot be read.
+    pub fn lacks<T: Fact>(&mut self, part: &'static str, table: &Table<T>) {
+        if let Err(why) = table.whole() {
+            self.gap(part, why);
+        }
     }
 
     /// Answers the question in one line, with the numbers that prove it.

@@ -110,6 +110,15 @@ impl<T: Fact> Table<T> {
         !self.undecoded.is_empty()
     }
 
+    /// Returns the table, for what counts its objects.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Unknown::Undecoded`] when there is one that cannot be read, whatever its namespace.
+    pub fn whole(&self) -> Result<&Self, Unknown> {
+        if self.has_undecoded() { Err(Unknown::Undecoded(T::KIND.label)) } else { Ok(self) }
+    }
+
     pub(super) fn answer(&self, now: Clock) -> Result<&Self, Unanswered> {
         self.life.answer(T::KIND, now)?;
         if self.left_out.is_empty() {

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    ControlPlane, Daemon, Fact, Kind, Labels, Mounted, Name, Protocol, Resources, Uid, Unscheduled,
+    ControlPlane, Daemon, Fact, Key, Kind, Labels, Mounted, Name, Protocol, Resources, Uid,
+    Unscheduled,
 };
 
 /// What is kept of a Pod; there may be hundreds of thousands, so every byte counts.
@@ -77,6 +78,11 @@ impl Pod {
     pub fn owner(&self) -> Option<String> {
         let of = |kind: &str, name: &Option<Name>| Some(format!("{kind}/{}", name.as_ref()?));
         of("daemonset", &self.daemon_set).or_else(|| of("deployment", &self.deployment))
+    }
+
+    /// Whether it, of this key, is a pod of a DaemonSet.
+    pub fn is_of(&self, key: &Key, daemon_set: &Key) -> bool {
+        key.namespace == daemon_set.namespace && self.daemon_set.as_ref() == Some(&daemon_set.name)
     }
 
     /// Whether it has one of these labels, each with its value.

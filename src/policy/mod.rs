@@ -162,6 +162,15 @@ impl<'a> Policies<'a> {
         self.class(&key.namespace, &pod.labels).isolation(direction).policies().collect()
     }
 
+    /// Whether policies of a direction select every one of these pods, so that one more closes none.
+    pub fn isolate_all<'p>(
+        &self,
+        direction: Direction,
+        mut pods: impl Iterator<Item = (&'p Key, &'p Pod)>,
+    ) -> bool {
+        pods.all(|(key, pod)| !self.isolating(direction, key, pod).is_empty())
+    }
+
     /// Returns the number of the group of pods to which one with these labels belongs: no policy
     /// that selects pods tells those of one group apart.
     pub fn group(&self, namespace: &Name, labels: &Labels) -> usize {

@@ -1,8 +1,8 @@
 //! What Cilium was told of addresses, where it hands them out by itself.
 
-use super::running::CILIUM;
+use super::running::{CILIUM, running};
 use crate::cluster::Cluster;
-use crate::model::{CiliumConfig, Key, Pod, Unanswered};
+use crate::model::{CiliumConfig, Fact, Key, Pod, Unanswered};
 
 /// Cilium whose own IPAM gives pods their addresses.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +30,13 @@ const UNCHAINED: [&str; 3] = ["", "none", "portmap"];
 ///
 /// Says why pods or the ConfigMap cannot be seen.
 pub(super) fn own_ipam(cluster: &Cluster) -> Result<Option<OwnIpam<'_>>, Unanswered> {
-    let mut pods = cluster.read::<Pod>()?.iter();
-    let is_agent = |pod: &Pod| pod.host_network && !pod.ended && pod.is_labelled(CILIUM);
-    let Some((agent, _)) = pods.find(|(_, pod)| is_agent(pod)) else { return Ok(None) };
-    let mut maps = cluster.read::<CiliumConfig>()?.iter();
-    let beside = maps.find(|(key, _)| key.namespace == agent.namespace);
+    let maps = cluster.read::<CiliumConfig>();
+    // Most clusters have none, and many pods: these are not looked through then.
+    if maps.as_ref().is_ok_and(|maps| maps.iter().next().is_none()) {
+        return cluster.can_read(Pod::KIND).map(|()| None);
+    }
+    let Some(agent) = running(cluster, CILIUM)? else { return Ok(None) };
+    let beside = maps?.iter().find(|(key, _)| key.namespace == agent.namespace);
     let Some((key, config)) = beside else { return Ok(None) };
     let text = |of: &str| config.text(of).map(str::trim);
     if !UNCHAINED.contains(&text("cni-chaining-mode").unwrap_or_default()) {

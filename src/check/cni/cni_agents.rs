@@ -20,13 +20,13 @@ mod codes;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::codes::{DOWN, MISSING, NO_NODE, NOT_READY, RESTARTING};
-use super::identity::{CniSet, Role, sets};
+use super::identity::{CniSet, Role, sets_on};
 use crate::check::daemon::{State, container};
 use crate::check::words::{count, others, some};
 use crate::check::{Check, Code, Finding, Layer, Output};
 use crate::cluster::{Cluster, Table};
 use crate::family::Family;
-use crate::model::{DaemonSet, Fact, Key, Name, Node, Pod, Skipped, Status, Unanswered, Unknown};
+use crate::model::{DaemonSet, Fact, Key, Name, Node, Pod, Status, Unanswered};
 
 /// Looks at the pods of the CNI's DaemonSet.
 pub static CHECK: Check = Check {
@@ -64,24 +64,9 @@ struct Numbers {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (nodes, pods) = (cluster.read::<Node>()?, cluster.read::<Pod>()?);
-    let all = cluster.read::<DaemonSet>()?;
-    let sets = sets(all);
-    if sets.is_empty() || nodes.iter().all(|(_, node)| node.is_virtual()) {
-        // The one that cannot be read may be that of the CNI.
-        return Err(if all.has_undecoded() {
-            Unknown::Undecoded(DaemonSet::KIND.name).into()
-        } else {
-            Skipped::NotApplicable.into()
-        });
-    }
-    let gaps = [
-        ("DaemonSets", all.has_undecoded(), DaemonSet::KIND.name),
-        ("nodes", nodes.has_undecoded(), Node::KIND.name),
-        ("pods", pods.has_undecoded(), Pod::KIND.name),
-    ];
-    for (part, _, kind) in gaps.into_iter().filter(|(_, is, _)| *is) {
-        out.gap(part, Unknown::Undecoded(kind));
-    }
+    let sets = sets_on(nodes, cluster.read::<DaemonSet>()?, out)?;
+    out.lacks("nodes", nodes);
+    out.lacks("pods", pods);
     let (on_nodes, unscheduled) = agents(&sets, pods);
     let is_used = |it: &&CniSet<'_>| it.set.status.desired > 0 || !it.set.is_observed();
     let has_pods = |it: &CniSet<'_>| on_nodes.values().flatten().any(|(of, ..)| of.key == it.key);
@@ -144,9 +129,7 @@ fn agents<'a>(
 ) -> (Pods<'a>, BTreeMap<&'a Key, usize>) {
     let (mut on_nodes, mut unscheduled) = (Pods::new(), BTreeMap::new());
     for (key, pod) in pods.iter().filter(|(_, pod)| pod.daemon.is_some() && !pod.ended) {
-        let is_of = |it: &&CniSet<'_>| {
-            it.key.namespace == key.namespace && pod.daemon_set.as_ref() == Some(&it.key.name)
-        };
+        let is_of = |it: &&CniSet<'_>| pod.is_of(key, it.key);
         let Some(set) = sets.iter().find(is_of) else { continue };
         match &pod.node {
             Some(node) => on_nodes.entry(node).or_default().push((set, key, pod)),

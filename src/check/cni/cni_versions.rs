@@ -24,15 +24,13 @@ use std::time::Duration;
 pub use self::codes::{EOL, MANIFEST, MIXED, ON_DELETE, SEVERAL, UNTESTED};
 use self::support::{Support, ended, is_of_old_manifest, tested, together};
 use self::version::Version;
-use super::identity::{CniSet, Role, sets};
+use super::identity::{CniSet, Role, sets_on};
 use crate::check::age::is_old;
 use crate::check::words::{count, others, some};
 use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::{Cluster, Table};
 use crate::family::Family;
-use crate::model::{
-    DaemonContainer, DaemonSet, Fact, Key, Name, Node, Pod, Skipped, Unanswered, Unknown,
-};
+use crate::model::{DaemonContainer, DaemonSet, Fact, Key, Name, Node, Pod, Unanswered};
 
 /// Looks at the images of the CNI's agents.
 pub static CHECK: Check = Check {
@@ -95,24 +93,9 @@ impl Agent<'_> {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (nodes, pods) = (cluster.read::<Node>()?, cluster.read::<Pod>()?);
-    let all = cluster.read::<DaemonSet>()?;
-    let sets = sets(all);
-    if sets.is_empty() || nodes.iter().all(|(_, node)| node.is_virtual()) {
-        // The one that cannot be read may be that of the CNI.
-        return Err(if all.has_undecoded() {
-            Unknown::Undecoded(DaemonSet::KIND.name).into()
-        } else {
-            Skipped::NotApplicable.into()
-        });
-    }
-    let gaps = [
-        ("DaemonSets", all.has_undecoded(), DaemonSet::KIND.name),
-        ("nodes", nodes.has_undecoded(), Node::KIND.name),
-        ("pods", pods.has_undecoded(), Pod::KIND.name),
-    ];
-    for (part, _, kind) in gaps.into_iter().filter(|(_, is, _)| *is) {
-        out.gap(part, Unknown::Undecoded(kind));
-    }
+    let sets = sets_on(nodes, cluster.read::<DaemonSet>()?, out)?;
+    out.lacks("nodes", nodes);
+    out.lacks("pods", pods);
     let agents = agents(&sets, nodes, pods);
     samples(out, &agents);
     let moving = mixed(cluster, out, &agents);
@@ -141,9 +124,7 @@ fn agents<'a>(
 ) -> Vec<Agent<'a>> {
     let are = |pod: &Pod| pod.daemon.is_some() && pod.ready && !pod.ended && !pod.terminating;
     let agent = |(key, pod): (&'a Key, &'a Pod)| {
-        let is_of = |it: &&CniSet<'_>| {
-            it.key.namespace == key.namespace && pod.daemon_set.as_ref() == Some(&it.key.name)
-        };
+        let is_of = |it: &&CniSet<'_>| pod.is_of(key, it.key);
         let (set, node) = (sets.iter().find(is_of)?, pod.node.as_ref()?);
         let fact = nodes.get(&Key::new("", node.clone())).filter(|node| !node.is_virtual())?;
         let container = set.container().and_then(|(name, _)| {

@@ -6,8 +6,9 @@
 //! What needs no DaemonSet cannot be found so: flannel within k3s, kubenet, the routes of a cloud,
 //! plugins that were put on nodes by hand.
 
+use crate::check::Output;
 use crate::cluster::Table;
-use crate::model::{DaemonSet, Key, Labels, Name};
+use crate::model::{DaemonSet, Key, Labels, Name, Node, Skipped, Unanswered};
 
 /// What a CNI is for pods.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,6 +114,25 @@ impl CniSet<'_> {
         let is_known = |(_, image): &&(Name, Name)| known.iter().any(|it| ends_in(image, it));
         images.iter().find(is_known).or_else(|| images.first())
     }
+}
+
+/// Returns the DaemonSets of CNIs, for what judges their pods on nodes; that one cannot be read is a gap.
+///
+/// # Errors
+///
+/// Says that there is none, that the one which cannot be read may be the CNI's, or that no node is real.
+pub(super) fn sets_on<'a>(
+    nodes: &Table<Node>,
+    all: &'a Table<DaemonSet>,
+    out: &mut Output,
+) -> Result<Vec<CniSet<'a>>, Unanswered> {
+    let sets = sets(all);
+    if sets.is_empty() || nodes.iter().all(|(_, node)| node.is_virtual()) {
+        all.whole()?;
+        return Err(Skipped::NotApplicable.into());
+    }
+    out.lacks("DaemonSets", all);
+    Ok(sets)
 }
 
 /// Returns the DaemonSets that put agents of CNIs on nodes.

@@ -10,6 +10,6 @@ pub mod ip_pools;
 pub mod node_network_ready;
 mod node_ranges;
 mod remedies;
-mod running;
+pub(in crate::check) mod running;
 pub mod sandbox_failures;
 mod waiting;

@@ -17,7 +17,7 @@ use crate::check::words::{count, some};
 use crate::check::{Check, Code, Finding, Layer, Output, Remedy};
 use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{Fact, Key, Node, Skipped, Status, Unanswered, Unknown};
+use crate::model::{Fact, Key, Node, Skipped, Status, Unanswered};
 
 /// Reads the conditions of each node.
 pub static CHECK: Check = Check {
@@ -200,9 +200,7 @@ impl State {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let nodes = cluster.read::<Node>()?;
-    if nodes.has_undecoded() {
-        out.gap("nodes", Unknown::Undecoded(Node::KIND.name));
-    }
+    out.lacks("nodes", nodes);
     let mut states: BTreeMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
     let mut components = None;
     for (Key { name, .. }, node) in nodes.iter().filter(|(_, node)| !node.is_virtual()) {

@@ -86,13 +86,10 @@ const CAUSES: [(&str, &str); 6] = [
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (nodes, pods) = (cluster.read::<Node>()?, cluster.read::<Pod>()?);
     let events = cluster.remember::<PodEvent>()?;
-    let gaps = [
-        ("nodes", nodes.has_undecoded(), Node::KIND.name),
-        ("pods", pods.has_undecoded(), Pod::KIND.name),
-        ("events", events.has_undecoded(), PodEvent::KIND.name),
-    ];
-    for (part, _, kind) in gaps.into_iter().filter(|(_, is, _)| *is) {
-        out.gap(part, Unknown::Undecoded(kind));
+    out.lacks("nodes", nodes);
+    out.lacks("pods", pods);
+    if events.has_undecoded() {
+        out.gap("events", Unknown::Undecoded(PodEvent::KIND.name));
     }
     if nodes.iter().all(|(_, node)| node.is_virtual()) {
         return Err(Skipped::NotApplicable.into());

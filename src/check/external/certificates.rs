@@ -32,7 +32,7 @@ use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Fact, Issuer, Key, Order, Skipped,
-    Status, Unanswered, Unknown,
+    Status, Unanswered,
 };
 
 /// Looks at every Certificate, and at what cert-manager makes to get one.
@@ -86,9 +86,7 @@ enum State {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let certificates = cluster.read::<Certificate>()?;
-    if certificates.has_undecoded() {
-        out.gap("certificates", Unknown::Undecoded(Certificate::KIND.name));
-    }
+    out.lacks("certificates", certificates);
     let issuers = Issuers::of(cluster, certificates, out);
     let issuance = Issuance::of(cluster, out);
     let is_empty =

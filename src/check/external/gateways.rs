@@ -22,9 +22,7 @@ use crate::check::words::{count, others, some};
 use crate::check::{Check, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{
-    Fact, Gateway, GatewayClass, GrpcRoute, HttpRoute, Skipped, Unanswered, Unknown,
-};
+use crate::model::{Fact, Gateway, GatewayClass, GrpcRoute, HttpRoute, Skipped, Unanswered};
 
 /// Looks at every Gateway, its class and its routes.
 pub static CHECK: Check = Check {
@@ -65,12 +63,8 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let gateways = cluster.read::<Gateway>()?;
     let classes = cluster.read::<GatewayClass>()?;
     let undecoded = gateways.has_undecoded() || classes.has_undecoded();
-    if gateways.has_undecoded() {
-        out.gap("gateways", Unknown::Undecoded(Gateway::KIND.name));
-    }
-    if classes.has_undecoded() {
-        out.gap("gatewayclasses", Unknown::Undecoded(GatewayClass::KIND.name));
-    }
+    out.lacks("gateways", gateways);
+    out.lacks("gatewayclasses", classes);
     let routes = routes::Routes::of(cluster, out);
     let is_empty = gateways.iter().next().is_none() && routes.is_empty();
     // Clouds bring classes that nobody uses.

@@ -26,9 +26,7 @@ use crate::check::words::{count, others};
 use crate::check::{Check, Layer, Output};
 use crate::cluster::Cluster;
 use crate::family::Family;
-use crate::model::{
-    EndpointSlice, Fact, Ingress, IngressClass, Key, Service, Skipped, Unanswered, Unknown,
-};
+use crate::model::{EndpointSlice, Fact, Ingress, IngressClass, Key, Service, Skipped, Unanswered};
 
 /// Looks at every Ingress, its class and its backends.
 pub static CHECK: Check = Check {
@@ -73,14 +71,11 @@ enum State {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let ingresses = cluster.read::<Ingress>()?;
-    let undecoded = Unknown::Undecoded(Ingress::KIND.name);
     if ingresses.iter().next().is_none() {
-        let unseen = ingresses.has_undecoded();
-        return Err(if unseen { undecoded.into() } else { Skipped::NotApplicable.into() });
+        ingresses.whole()?;
+        return Err(Skipped::NotApplicable.into());
     }
-    if ingresses.has_undecoded() {
-        out.gap("namespaces", undecoded);
-    }
+    out.lacks("namespaces", ingresses);
     let live: Vec<(&Key, &Ingress)> =
         ingresses.iter().filter(|(_, ingress)| !ingress.terminating).collect();
     let classes = Classes::of(cluster, &live, out)?;

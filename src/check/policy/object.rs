@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::Labels;
+use crate::model::{Name, Protocol};
 use crate::policy::Direction;
 
 /// The longest name that an object may have.
@@ -36,6 +36,24 @@ pub(super) fn allowing(
 }
 
 /// Labels as `matchLabels` has them.
-pub(super) fn labels(all: &Labels) -> Value {
-    all.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
+pub(super) fn labels<'a>(all: impl IntoIterator<Item = (&'a Name, &'a Name)>) -> Value {
+    all.into_iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
+}
+
+/// Pods with such labels in one namespace, as the peer of a rule.
+pub(super) fn peer(namespace: &Name, labels: &Value) -> Value {
+    json!({
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": &**namespace}},
+        "podSelector": {"matchLabels": labels},
+    })
+}
+
+/// A port as a rule has it.
+pub(super) fn port(protocol: Protocol, number: u16) -> Value {
+    let protocol = match protocol {
+        Protocol::Udp => "UDP",
+        Protocol::Sctp => "SCTP",
+        Protocol::Tcp | Protocol::Other => "TCP",
+    };
+    json!({"protocol": protocol, "port": number})
 }

@@ -31,9 +31,7 @@ use crate::check::words::{count, some};
 use crate::check::{Check, Finding, Layer, Output};
 use crate::cluster::{Cluster, Table};
 use crate::family::Family;
-use crate::model::{
-    Fact, Key, Name, Namespace, NetworkPolicy, Pod, Protocol, Service, Unanswered, Unknown,
-};
+use crate::model::{Fact, Key, Name, Namespace, NetworkPolicy, Pod, Protocol, Service, Unanswered};
 use crate::policy::{Direction, Policies};
 
 /// Judges what isolated pods may send to the pods behind the DNS Service.
@@ -66,9 +64,7 @@ struct Kept<'a> {
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (pods, table) = (cluster.read::<Pod>()?, cluster.read::<NetworkPolicy>()?);
-    if pods.has_undecoded() {
-        out.gap("pods", Unknown::Undecoded(Pod::KIND.label));
-    }
+    out.lacks("pods", pods);
     let isolated = Isolated::of(table, Direction::Egress);
     // Without a policy nothing depends on what DNS is.
     let view = if isolated.is_empty() { None } else { Some(view(cluster, pods, table)?) };

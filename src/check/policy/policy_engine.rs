@@ -51,9 +51,7 @@ const AWS_NAMESPACE: &str = "kube-system";
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let policies = cluster.read::<NetworkPolicy>()?;
     let (nodes, sets) = (cluster.read::<Node>()?, cluster.read::<DaemonSet>()?);
-    if sets.has_undecoded() {
-        out.gap("daemonsets", Unknown::Undecoded(DaemonSet::KIND.label));
-    }
+    out.lacks("daemonsets", sets);
     let engines = Engines::of(cluster);
     let enforced = engines.enforced();
     let ids = engines.ids();
@@ -164,12 +162,7 @@ fn without(
     // What is no DaemonSet is on every node, as far as can be seen.
     let Some(sets) = engines.daemon_sets() else { return };
     let Ok(pods) = cluster.read::<Pod>() else { return };
-    let is_engine = |key: &Key, pod: &Pod| {
-        let set = pod.daemon_set.as_ref();
-        set.is_some_and(|name| {
-            sets.iter().any(|set| set.name == *name && set.namespace == key.namespace)
-        })
-    };
+    let is_engine = |key: &Key, pod: &Pod| sets.iter().any(|set| pod.is_of(key, set));
     let live = || pods.iter().filter(|(_, pod)| !pod.ended && !pod.terminating);
     let engine = live().filter(|(key, pod)| is_engine(key, pod));
     let covered: BTreeSet<&Name> = engine.filter_map(|(_, pod)| pod.node.as_ref()).collect();

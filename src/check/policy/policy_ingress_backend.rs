@@ -99,20 +99,13 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (pods, table) = (cluster.read::<Pod>()?, cluster.read::<NetworkPolicy>()?);
     let services = cluster.read::<Service>()?;
     cluster.read::<EndpointSlice>()?;
-    let undecoded = Unknown::Undecoded(Ingress::KIND.name);
     if ingresses.iter().next().is_none() {
-        let unseen = ingresses.has_undecoded();
-        return Err(if unseen { undecoded.into() } else { Skipped::NotApplicable.into() });
+        ingresses.whole()?;
+        return Err(Skipped::NotApplicable.into());
     }
-    for (part, is_partial, kind) in [
-        ("ingresses", ingresses.has_undecoded(), Ingress::KIND),
-        ("services", services.has_undecoded(), Service::KIND),
-        ("pods", pods.has_undecoded(), Pod::KIND),
-    ] {
-        if is_partial {
-            out.gap(part, Unknown::Undecoded(kind.label));
-        }
-    }
+    out.lacks("ingresses", ingresses);
+    out.lacks("services", services);
+    out.lacks("pods", pods);
     let (closed, egress) =
         (Isolated::of(table, Direction::Ingress), Isolated::of(table, Direction::Egress));
     // Where nothing is closed it is all the same.

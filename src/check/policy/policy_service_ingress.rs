@@ -87,9 +87,7 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let (pods, table) = (cluster.read::<Pod>()?, cluster.read::<NetworkPolicy>()?);
     let services = cluster.read::<Service>()?;
     cluster.read::<EndpointSlice>()?;
-    if services.has_undecoded() {
-        out.gap("services", Unknown::Undecoded(Service::KIND.label));
-    }
+    out.lacks("services", services);
     let isolated = Isolated::of(table, Direction::Ingress);
     // Where nothing is closed it is all the same.
     let enforced = if isolated.is_empty() { Enforced::No } else { Engines::of(cluster).enforced() };
@@ -268,17 +266,14 @@ impl<'a> View<'a> {
         if code.id == PARTLY_BLOCKED.id || service.selector.is_empty() {
             return None;
         }
-        let mut selected = self.pods.last_known_namespace(&key.namespace);
-        let is_isolated = |(key, pod): (&Key, &Pod)| {
-            !service.selects(pod)
-                || !self.policies.isolating(Direction::Ingress, key, pod).is_empty()
-        };
-        if !selected.all(is_isolated) {
+        let all = self.pods.last_known_namespace(&key.namespace);
+        let selected = all.filter(|(_, pod)| service.selects(pod));
+        if !self.policies.isolate_all(Direction::Ingress, selected) {
             return None;
         }
         let ports: Vec<Value> = shut.iter().flat_map(|port| port.as_rule()).collect();
         let rule = json!({"from": [{"podSelector": {}}], "ports": ports});
-        let selector = json!({"matchLabels": labels(&service.selector)});
+        let selector = json!({"matchLabels": labels(service.selector.iter())});
         allowing(&format!("{}-ingress", key.name), &selector, Direction::Ingress, &rule)
     }
 }

@@ -29,7 +29,7 @@ use crate::cluster::{Cluster, Table};
 use crate::family::Family;
 use crate::model::{
     CiliumConfig, DaemonSet, Fact, Key, KubeProxyConfig, Name, Node, Pod, Skipped, Status,
-    Unanswered, Unknown,
+    Unanswered,
 };
 
 /// Looks at the pods of kube-proxy.
@@ -87,23 +87,18 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     };
     let sets: Sets<'_> = all.iter().filter(is_proxy).collect();
     let (on_nodes, unscheduled) = proxies(&sets, pods);
-    let gaps = [
-        ("DaemonSets", all.has_undecoded(), DaemonSet::KIND.name),
-        ("pods", pods.has_undecoded(), Pod::KIND.name),
-        ("nodes", nodes.has_undecoded(), Node::KIND.name),
-    ];
-    let mut gaps = gaps.into_iter().filter(|(_, is, _)| *is);
     let is_bare = sets.is_empty() && on_nodes.is_empty();
     if is_bare || nodes.iter().all(|(_, node)| node.is_virtual()) {
-        // What cannot be read may be kube-proxy's.
-        return Err(gaps.find(|(part, ..)| *part != "nodes" && is_bare).map_or_else(
-            || Skipped::NotApplicable.into(),
-            |(_, _, kind)| Unknown::Undecoded(kind).into(),
-        ));
+        if is_bare {
+            // What cannot be read may be kube-proxy's.
+            all.whole()?;
+            pods.whole()?;
+        }
+        return Err(Skipped::NotApplicable.into());
     }
-    for (part, _, kind) in gaps {
-        out.gap(part, Unknown::Undecoded(kind));
-    }
+    out.lacks("DaemonSets", all);
+    out.lacks("pods", pods);
+    out.lacks("nodes", nodes);
     let cilium = told::cilium(cluster, pods);
     // Where nobody may look, nothing is missed.
     let is_replaced = cilium.is_some() || cluster.can_read(CiliumConfig::KIND).is_err();
@@ -180,11 +175,9 @@ fn proxies<'a>(sets: &Sets<'a>, pods: &'a Table<Pod>) -> (Pods<'a>, BTreeMap<&'a
     let (mut on_nodes, mut unscheduled) = (Pods::new(), BTreeMap::new());
     let is_one = |pod: &Pod| pod.host_network && !pod.ended && pod.is_labelled(PROXIES);
     for (key, pod) in pods.iter().filter(|(_, pod)| is_one(pod)) {
-        let is_of =
-            |of: &Key| of.namespace == key.namespace && pod.daemon_set.as_ref() == Some(&of.name);
         if let Some(node) = &pod.node {
             on_nodes.entry(node).or_default().push((key, pod));
-        } else if let Some((set, _)) = sets.iter().find(|(set, _)| is_of(set)) {
+        } else if let Some((set, _)) = sets.iter().find(|(set, _)| pod.is_of(key, set)) {
             *unscheduled.entry(*set).or_default() += 1;
         }
     }

@@ -92,18 +92,12 @@ fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     let services = cluster.read::<Service>()?;
     let all =
         || services.iter().filter_map(|(key, it)| Some((key, it, it.load_balancer.as_deref()?)));
-    let undecoded = Unknown::Undecoded(Service::KIND.name);
     if all().next().is_none() {
         // The one that cannot be read may be one.
-        return Err(if services.has_undecoded() {
-            undecoded.into()
-        } else {
-            Skipped::NotApplicable.into()
-        });
+        services.whole()?;
+        return Err(Skipped::NotApplicable.into());
     }
-    if services.has_undecoded() {
-        out.gap("namespaces", undecoded);
-    }
+    out.lacks("namespaces", services);
     if cluster.remember::<ServiceEvent>().is_ok_and(ServiceEvents::has_undecoded) {
         out.gap("events", Unknown::Undecoded(ServiceEvent::KIND.label));
     }

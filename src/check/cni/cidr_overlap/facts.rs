@@ -10,7 +10,7 @@ use super::sources::{Pool, Services, declared, has_own_addresses, pools};
 use crate::check::Output;
 use crate::check::cni::node_ranges::{NodeRange, NodeRanges};
 use crate::cluster::Cluster;
-use crate::model::{Fact, Key, Name, Node, Pod, Unanswered, Unknown};
+use crate::model::{Key, Name, Node, Pod, Unanswered};
 
 /// The labels of CNIs that give pods addresses of the nodes' own network: of AWS, Azure, Alibaba.
 const CLOUDS: &[(&str, &str)] =
@@ -51,9 +51,7 @@ pub(super) enum What<'a> {
 impl<'a> Facts<'a> {
     pub(super) fn of(cluster: &'a Cluster, out: &mut Output) -> Result<Self, Unanswered> {
         let nodes = NodeRanges::of(cluster)?;
-        if cluster.read::<Node>()?.has_undecoded() {
-            out.gap("nodes", Unknown::Undecoded(Node::KIND.label));
-        }
+        out.lacks("nodes", cluster.read::<Node>()?);
         let services = Services::of(cluster, out)?;
         let pools = pools(cluster, out)?;
         let by_range: Ranges<usize> = pools.iter().map(|it| it.range).zip(0..).collect();

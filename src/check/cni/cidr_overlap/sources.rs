@@ -9,10 +9,10 @@ use super::ranges::{Ranges, canonical, hull};
 use crate::check::Output;
 use crate::check::cni::control_plane::{SYSTEM, flags};
 use crate::check::cni::running::{CALICO, CILIUM, is_run};
-use crate::cluster::{Cluster, Table};
+use crate::cluster::Cluster;
 use crate::model::{
     CiliumConfig, Fact, FlannelConfig, IpFamily, IpPool, Key, KubeadmConfig, Node, Object, Pod,
-    Service, ServiceCidr, Unanswered, Unknown,
+    Service, ServiceCidr, Unanswered,
 };
 
 /// The ranges of which Services get their addresses, and single addresses that lie elsewhere.
@@ -55,9 +55,7 @@ pub(super) struct Pool {
 impl Services {
     pub(super) fn of(cluster: &Cluster, out: &mut Output) -> Result<Self, Unanswered> {
         let services = cluster.read::<Service>()?;
-        if services.has_undecoded() {
-            out.gap("services", Unknown::Undecoded(Service::KIND.label));
-        }
+        out.lacks("services", services);
         let addresses: Vec<(&Key, IpAddr)> = services
             .iter()
             .filter(|(_, service)| !service.external_name)
@@ -82,7 +80,7 @@ fn said(
     addresses: &[(&Key, IpAddr)],
 ) -> Result<(By, Vec<IpNet>), Unanswered> {
     if let Ok(objects) = cluster.read::<ServiceCidr>() {
-        tell_undecoded(objects, out);
+        out.lacks(ServiceCidr::KIND.plural, objects);
         let ranges: Vec<IpNet> = objects.iter().flat_map(|(_, it)| it.ranges()).collect();
         if !ranges.is_empty() {
             return Ok((By::Objects, ranges));
@@ -147,7 +145,7 @@ pub(super) fn pools(cluster: &Cluster, out: &mut Output) -> Result<Vec<Pool>, Un
     if let Ok(calico) = cluster.read::<IpPool>()
         && is_run(cluster, CALICO)?
     {
-        tell_undecoded(calico, out);
+        out.lacks(IpPool::KIND.plural, calico);
         for (key, pool) in calico.iter() {
             let Some((range, block)) = pool.range() else { continue };
             let is_enabled = pool.is_enabled();
@@ -218,12 +216,6 @@ fn is_of_cni<T>((key, _): &(&Key, T)) -> bool {
 pub(super) fn has_own_addresses(node: &Node) -> bool {
     let is_fake = node.labels.get("vcluster.loft.sh/fake-node").is_some();
     !is_fake && !node.is_virtual() && !node.is_leaving()
-}
-
-fn tell_undecoded<T: Fact>(table: &Table<T>, out: &mut Output) {
-    if table.has_undecoded() {
-        out.gap(T::KIND.plural, Unknown::Undecoded(T::KIND.label));
-    }
 }
 
 impl Pool {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::pool::{CAP, Of, Pool, Scope, together, whole};
+use super::pool::{CAP, Of, Pool, Scope, together};
 use super::{Adapter, Waiting};
 use crate::cluster::Cluster;
 use crate::model::{
@@ -27,27 +27,28 @@ pub(super) static CILIUM: Adapter = Adapter {
 };
 
 fn of_metallb(cluster: &Cluster, _: &Waiting<'_>, out: &mut Vec<Pool>) -> Result<(), Unanswered> {
-    let all = cluster.read::<IpAddressPool>()?;
-    whole(all)?;
-    let services = Balanced::of(cluster)?;
-    let (mut judged, mut others) = (Vec::new(), Vec::new());
-    for (key, pool) in all.iter() {
-        let what = Object { kind: IpAddressPool::KIND, key: key.clone() };
-        let pools = services.pools(&what, &pool.spans, pool.avoids_buggy);
-        if pool.is_for_some { others.extend(pools) } else { judged.extend(pools) }
-    }
-    services.tell(judged, others, out)
+    of(cluster, out, |pool: &IpAddressPool| (&pool.spans, pool.avoids_buggy, pool.is_for_some))
 }
 
 fn of_cilium(cluster: &Cluster, _: &Waiting<'_>, out: &mut Vec<Pool>) -> Result<(), Unanswered> {
-    let all = cluster.read::<CiliumBalancerPool>()?;
-    whole(all)?;
+    of(cluster, out, |pool: &CiliumBalancerPool| (&pool.spans, false, pool.is_for_some))
+}
+
+/// Compares pools of one kind, of each of which is said what it has, whether it avoids what old routers
+/// take for something else, and whether it is for some Services alone.
+fn of<T: Fact>(
+    cluster: &Cluster,
+    out: &mut Vec<Pool>,
+    has: impl Fn(&T) -> (&[Span], bool, bool),
+) -> Result<(), Unanswered> {
+    let all = cluster.read::<T>()?.whole()?;
     let services = Balanced::of(cluster)?;
     let (mut judged, mut others) = (Vec::new(), Vec::new());
     for (key, pool) in all.iter() {
-        let what = Object { kind: CiliumBalancerPool::KIND, key: key.clone() };
-        let pools = services.pools(&what, &pool.spans, false);
-        if pool.is_for_some { others.extend(pools) } else { judged.extend(pools) }
+        let what = Object { kind: T::KIND, key: key.clone() };
+        let (spans, avoids_buggy, is_for_some) = has(pool);
+        let pools = services.pools(&what, spans, avoids_buggy);
+        if is_for_some { others.extend(pools) } else { judged.extend(pools) }
     }
     services.tell(judged, others, out)
 }
@@ -61,7 +62,7 @@ struct Balanced<'a> {
 impl<'a> Balanced<'a> {
     fn of(cluster: &'a Cluster) -> Result<Self, Unanswered> {
         let services = cluster.read::<Service>()?;
-        whole(services)?;
+        services.whole()?;
         let all = || {
             let all = services.iter().map(|(_, service)| service);
             all.filter_map(|service| Some((service, service.load_balancer.as_deref()?)))

@@ -8,7 +8,7 @@
 
 use ipnet::IpNet;
 
-use super::pool::{CAP, Of, Pool, Scope, together, whole};
+use super::pool::{CAP, Of, Pool, Scope, together};
 use super::{Adapter, Waiting};
 use crate::check::cni::running::{CALICO, is_run};
 use crate::cluster::Cluster;
@@ -32,8 +32,8 @@ fn pools(cluster: &Cluster, _: &Waiting<'_>, pools: &mut Vec<Pool>) -> Result<()
     if !is_run(cluster, CALICO)? {
         return Err(Skipped::NotInstalled.into());
     }
-    whole(all)?;
-    whole(blocks)?;
+    all.whole()?;
+    blocks.whole()?;
     let mut found: Vec<Found<'_>> = all
         .iter()
         .filter_map(|(key, pool)| {

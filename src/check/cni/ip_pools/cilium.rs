@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::host_local::{CILIUMS_OWN, slots, usable};
-use super::pool::{ALL, CAP, Giver, Of, Pool, Scope, whole};
+use super::pool::{ALL, CAP, Giver, Of, Pool, Scope};
 use super::{Adapter, Waiting};
 use crate::check::cni::cilium::{OwnIpam, own_ipam};
 use crate::check::components::Ipam;
@@ -54,7 +54,7 @@ fn pools(
 ) -> Result<(), Unanswered> {
     let Some(own) = own_ipam(cluster)? else { return Err(Skipped::NotInstalled.into()) };
     let all = cluster.read::<CiliumNode>()?;
-    whole(all)?;
+    all.whole()?;
     let nodes = cluster.read::<Node>()?;
     let mut found: BTreeMap<&Name, Found<'_>> = all
         .iter()

@@ -35,7 +35,7 @@ use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::model::{
     CiliumBalancerPool, CiliumConfig, CiliumNode, Fact, IpAddressPool, IpPool, IpamBlock, Key,
-    Kind, Name, Node, Pod, PodEvent, Service, ServiceCidr, Skipped, Unanswered, Unknown,
+    Kind, Name, Node, Pod, PodEvent, Service, ServiceCidr, Skipped, Unanswered,
 };
 
 /// Compares what each pool holds with what pods have of it.
@@ -128,12 +128,8 @@ pub static ADAPTERS: &[&Adapter] = &[
 
 fn run(cluster: &Cluster, out: &mut Output) -> Result<(), Unanswered> {
     // What cannot be read may have an address, or a range: the counts are too low.
-    if cluster.read::<Pod>()?.has_undecoded() {
-        out.gap("pods", Unknown::Undecoded(Pod::KIND.name));
-    }
-    if cluster.read::<Node>()?.has_undecoded() {
-        out.gap("nodes", Unknown::Undecoded(Node::KIND.name));
-    }
+    out.lacks("pods", cluster.read::<Pod>()?);
+    out.lacks("nodes", cluster.read::<Node>()?);
     judge(ADAPTERS, cluster, out)
 }
 

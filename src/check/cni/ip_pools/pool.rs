@@ -7,8 +7,7 @@ use super::codes::{
 use super::{Cause, Waiting};
 use crate::check::Code;
 use crate::check::words::count;
-use crate::cluster::Table;
-use crate::model::{CiliumConfig, Fact, IpFamily, Key, Name, Node, Object, Unanswered, Unknown};
+use crate::model::{CiliumConfig, Fact, IpFamily, Key, Name, Node, Object};
 
 /// A pool of the whole cluster is filling from this share on.
 pub(super) const FILLING_FROM: f64 = 0.85;
@@ -359,11 +358,6 @@ pub(super) fn together(pools: Vec<Pool>) -> Vec<Pool> {
         );
     }
     all
-}
-
-/// Of what cannot be read nobody knows how much is free.
-pub(super) fn whole<T: Fact>(table: &Table<T>) -> Result<(), Unanswered> {
-    if table.has_undecoded() { Err(Unknown::Undecoded(T::KIND.label).into()) } else { Ok(()) }
 }
 
 /// What pools are called together, and one of which no range is known.

@@ -10,9 +10,7 @@ use super::pool::{ALL, CAP, Of, Pool, Scope, together};
 use super::{Adapter, Waiting};
 use crate::check::cni::control_plane;
 use crate::cluster::Cluster;
-use crate::model::{
-    Fact, IpFamily, Key, Object, Pod, Service, ServiceCidr, Skipped, Unanswered, Unknown,
-};
+use crate::model::{Fact, IpFamily, Key, Object, Pod, Service, ServiceCidr, Skipped, Unanswered};
 
 /// Compares the ranges of Services with the addresses that they have.
 pub(super) static ADDRESSES: Adapter = Adapter {
@@ -87,11 +85,7 @@ fn ports(cluster: &Cluster, _: &Waiting<'_>, pools: &mut Vec<Pool>) -> Result<()
 
 /// Returns all Services; where one cannot be read, the count would be too low.
 fn services(cluster: &Cluster) -> Result<impl Iterator<Item = &Service>, Unanswered> {
-    let services = cluster.read::<Service>()?;
-    if services.has_undecoded() {
-        return Err(Unknown::Undecoded(Service::KIND.label).into());
-    }
-    Ok(services.iter().map(|(_, service)| service))
+    Ok(cluster.read::<Service>()?.whole()?.iter().map(|(_, service)| service))
 }
 
 /// Returns the ranges of which Services get their addresses, and who says so; none where nobody
@@ -99,11 +93,8 @@ fn services(cluster: &Cluster) -> Result<impl Iterator<Item = &Service>, Unanswe
 /// objects which cannot be seen.
 fn ranges(cluster: &Cluster) -> Result<Vec<(Object, IpNet)>, Unanswered> {
     match cluster.read::<ServiceCidr>() {
-        Ok(objects) if objects.has_undecoded() => {
-            return Err(Unknown::Undecoded(ServiceCidr::KIND.label).into());
-        }
         Ok(objects) => {
-            let open = objects.iter().filter(|(_, it)| it.is_open());
+            let open = objects.whole()?.iter().filter(|(_, it)| it.is_open());
             let ranges: Vec<(Object, IpNet)> = open
                 .flat_map(|(key, it)| {
                     let what = Object { kind: ServiceCidr::KIND, key: key.clone() };

@@ -6,7 +6,7 @@ use crate::check::Output;
 use crate::check::words::some;
 use crate::cluster::{Cluster, Table};
 use crate::model::{
-    Certificate, CertificateRequest, Challenge, Fact, Key, Name, Order, Stage, Unknown, Waits,
+    Certificate, CertificateRequest, Challenge, Fact, Key, Name, Order, Stage, Waits,
 };
 
 /// The requests of Certificates, their Orders, and the Challenges of those.
@@ -156,8 +156,6 @@ pub(super) fn read<'a, T: Fact>(
     out: &mut Output,
 ) -> Option<&'a Table<T>> {
     let table = cluster.read::<T>().ok()?;
-    if table.has_undecoded() {
-        out.gap(part, Unknown::Undecoded(T::KIND.name));
-    }
+    out.lacks(part, table);
     Some(table)
 }

@@ -12,7 +12,6 @@ use crate::check::{Code, Finding, Output};
 use crate::cluster::{Cluster, Table};
 use crate::model::{
     Fact, Gateway, GatewayClass, GrpcRoute, HttpRoute, Key, Kind, Name, Object, Parent, Route,
-    Unknown,
 };
 
 /// What a route is, the worst first.
@@ -41,11 +40,11 @@ impl<'a> Routes<'a> {
     pub(super) fn of(cluster: &'a Cluster, out: &mut Output) -> Self {
         let mut all = Vec::new();
         if let Ok(table) = cluster.read::<HttpRoute>() {
-            note(table, out);
+            out.lacks(HttpRoute::KIND.plural, table);
             all.extend(table.iter().map(|(key, route)| (HttpRoute::KIND, key, &route.0)));
         }
         if let Ok(table) = cluster.read::<GrpcRoute>() {
-            note(table, out);
+            out.lacks(GrpcRoute::KIND.plural, table);
             all.extend(table.iter().map(|(key, route)| (GrpcRoute::KIND, key, &route.0)));
         }
         // One without a parent is one that others delegate to.
@@ -186,12 +185,6 @@ fn beside(key: &Key, gateway: &Key) -> Key {
         Key { namespace: key.namespace.clone(), name: gateway.name.clone() }
     } else {
         gateway.clone()
-    }
-}
-
-fn note<T: Fact>(table: &Table<T>, out: &mut Output) {
-    if table.has_undecoded() {
-        out.gap(T::KIND.plural, Unknown::Undecoded(T::KIND.name));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::servers::{DNS, Servers};
-use crate::check::policy::object::{allowing, labels};
+use crate::check::policy::object::{allowing, labels, peer, port};
 use crate::model::{Expression, Key, Operator, Protocol, Selector};
 use crate::policy::Direction;
 
@@ -20,18 +20,12 @@ pub(super) fn opening(
     dns: &Key,
     servers: &Servers<'_>,
 ) -> Option<String> {
-    let mut to = vec![json!({
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": &*dns.namespace}},
-        "podSelector": {"matchLabels": labels(&servers.service.selector)},
-    })];
+    let mut to = vec![peer(&dns.namespace, &labels(servers.service.selector.iter()))];
     let mut numbers: BTreeSet<u16> = servers.ports(Protocol::Udp);
     numbers.extend(servers.ports(Protocol::Tcp));
     if let Some(cache) = &servers.cache {
-        to.push(json!({
-            "namespaceSelector":
-                {"matchLabels": {"kubernetes.io/metadata.name": &*cache.key.namespace}},
-            "podSelector": {"matchLabels": {"k8s-app": cache.pod.labels.get("k8s-app")?}},
-        }));
+        let own = json!({"k8s-app": cache.pod.labels.get("k8s-app")?});
+        to.push(peer(&cache.key.namespace, &own));
         numbers.insert(DNS);
     }
     for address in &servers.on_nodes {
@@ -39,9 +33,9 @@ pub(super) fn opening(
         to.push(json!({"ipBlock": {"cidr": format!("{address}/{length}")}}));
         numbers.insert(DNS);
     }
-    let ports = numbers.iter().flat_map(|number| {
-        ["UDP", "TCP"].map(|protocol| json!({"protocol": protocol, "port": number}))
-    });
+    let ports = numbers
+        .iter()
+        .flat_map(|number| [Protocol::Udp, Protocol::Tcp].map(|protocol| port(protocol, *number)));
     let ports: Vec<Value> = ports.collect();
     let rule = json!({"to": to, "ports": ports});
     allowing(&format!("{}-dns", beside.name), &selected(selector)?, Direction::Egress, &rule)
@@ -50,7 +44,7 @@ pub(super) fn opening(
 fn selected(selector: &Selector) -> Option<Value> {
     let mut all = serde_json::Map::new();
     if !selector.labels.is_empty() {
-        all.insert("matchLabels".into(), labels(&selector.labels));
+        all.insert("matchLabels".into(), labels(selector.labels.iter()));
     }
     if !selector.expressions.is_empty() {
         let each: Option<Vec<Value>> = selector.expressions.iter().map(expression).collect();

@@ -6,7 +6,9 @@ use super::*;
 use crate::cluster::Event;
 use crate::fixtures::says::{asks, row};
 use crate::fixtures::{Answer, answer, cluster};
-use crate::model::{DnsPath, ForeignPolicy, Ports, ServicePort, Skipped, TargetPort, Vantage};
+use crate::model::{
+    DnsPath, ForeignPolicy, Ports, ServicePort, Skipped, TargetPort, Unknown, Vantage,
+};
 use crate::report::remedy;
 use crate::watch;
 

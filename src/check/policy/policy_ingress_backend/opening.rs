@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::controllers::{Controller, Peer};
-use crate::check::policy::object::{allowing, labels};
+use super::controllers::Controller;
+use crate::check::policy::object::{allowing, labels, peer, port};
 use crate::cluster::Table;
 use crate::model::{Key, Name, Pod, Protocol, Service};
 use crate::policy::{Direction, Policies};
@@ -29,16 +29,15 @@ pub(super) fn to_backend(
     if service.selector.is_empty() || controller.peers.is_empty() {
         return None;
     }
-    let mut selected =
+    let selected =
         pods.last_known_namespace(&key.namespace).filter(|(_, pod)| service.selects(pod));
-    let is_isolated =
-        |(key, pod): (&Key, &Pod)| !policies.isolating(Direction::Ingress, key, pod).is_empty();
-    if !selected.all(is_isolated) {
+    if !policies.isolate_all(Direction::Ingress, selected) {
         return None;
     }
-    let from: Vec<Value> = controller.peers.iter().map(peer).collect();
+    let from = controller.peers.iter().map(|(namespace, own)| peer(namespace, &pairs(own)));
+    let from: Vec<Value> = from.collect();
     let rule = json!({"from": from, "ports": backend.ports()});
-    let selector = json!({"matchLabels": labels(&service.selector)});
+    let selector = json!({"matchLabels": labels(service.selector.iter())});
     allowing(&format!("{}-from-controller", key.name), &selector, Direction::Ingress, &rule)
 }
 
@@ -57,15 +56,12 @@ pub(super) fn of_controller(
     }
     let is_selected =
         |pod: &Pod| wanted.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
-    let mut selected =
+    let selected =
         pods.last_known_namespace(namespace).filter(|(_, pod)| is_selected(pod) && !pod.ended);
-    let is_isolated =
-        |(key, pod): (&Key, &Pod)| !policies.isolating(Direction::Egress, key, pod).is_empty();
-    if !selected.all(is_isolated) {
+    if !policies.isolate_all(Direction::Egress, selected) {
         return None;
     }
-    let own = service.selector.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let to = peer(&(key.namespace.clone(), own));
+    let to = peer(&key.namespace, &labels(service.selector.iter()));
     let rule = json!({"to": [to], "ports": backend.ports()});
     let name = format!("{}-{}-backend", key.namespace, key.name);
     allowing(&name, &json!({"matchLabels": pairs(wanted)}), Direction::Egress, &rule)
@@ -73,25 +69,10 @@ pub(super) fn of_controller(
 
 impl Backend<'_> {
     fn ports(&self) -> Vec<Value> {
-        let protocol = |protocol: Protocol| match protocol {
-            Protocol::Udp => "UDP",
-            Protocol::Sctp => "SCTP",
-            Protocol::Tcp | Protocol::Other => "TCP",
-        };
-        let port =
-            |(of, number): &(Protocol, u16)| json!({"protocol": protocol(*of), "port": number});
-        self.numbers.iter().map(port).collect()
+        self.numbers.iter().map(|(protocol, number)| port(*protocol, *number)).collect()
     }
 }
 
-/// Names pods as the peer of a rule.
-fn peer((namespace, labels): &Peer) -> Value {
-    json!({
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": &**namespace}},
-        "podSelector": {"matchLabels": pairs(labels)},
-    })
-}
-
-fn pairs(labels: &[(Name, Name)]) -> Value {
-    labels.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect()
+fn pairs(all: &[(Name, Name)]) -> Value {
+    labels(all.iter().map(|(key, value)| (key, value)))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::check::policy::object;
 use crate::model::{Key, Name, Protocol};
 use crate::policy::{Reason, Verdict};
 
@@ -94,11 +95,6 @@ impl<'a> Port<'a> {
 
     /// Returns it as a rule of a policy has it.
     pub(super) fn as_rule(&self) -> impl Iterator<Item = Value> {
-        let protocol = match self.protocol {
-            Protocol::Udp => "UDP",
-            Protocol::Sctp => "SCTP",
-            Protocol::Tcp | Protocol::Other => "TCP",
-        };
-        self.numbers().map(move |number| json!({"protocol": protocol, "port": number}))
+        self.numbers().map(|number| object::port(self.protocol, number))
     }
 }

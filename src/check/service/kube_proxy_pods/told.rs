@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{IPVS, Pods, Sets, TOGETHER};
+use crate::check::cni::running::CILIUM;
 use crate::check::words::some;
 use crate::check::{Finding, Output};
 use crate::cluster::{Cluster, Table};
 use crate::model::{CiliumConfig, DaemonSet, Key, KubeProxyConfig, Name, Pod};
-
-/// The label of Cilium's agents.
-const CILIUM: &[(&str, &str)] = &[("k8s-app", "cilium")];
 
 /// What `kube-proxy-replacement` is where Cilium does all of it.
 const REPLACES: [&str; 2] = ["true", "strict"];
