@@ -21,11 +21,7 @@ pub(crate) struct Api {
 impl Api {
     /// A client by the kubeconfig at `path`.
     pub(crate) fn by(path: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime starts");
+        let runtime = runtime();
         let client = runtime.block_on(async {
             let file = Kubeconfig::read_from(path).expect("the lab wrote it");
             let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
@@ -124,6 +120,15 @@ impl Api {
             assert!(error.contains("NotFound") || error.contains("not found"), "{error}");
         }
     }
+}
+
+/// A runtime for what a test waits for.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
 }
 
 /// The status of an object's condition, empty where it has none of that type.

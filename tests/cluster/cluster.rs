@@ -264,13 +264,24 @@ impl Cluster {
         pods.iter().map(state).collect::<Vec<_>>().join(", ")
     }
 
-    /// Waits until a pod is ready.
-    pub(crate) fn pod_ready(&self, namespace: &str, name: &str) {
+    /// Deletes namespaces, and waits until they are gone.
+    pub(crate) fn delete_namespaces(&self, names: &[&str]) {
+        self.kubectl(&[&["delete", "namespace", "--wait=false"], names].concat());
+        for name in names {
+            until(&format!("namespace {name} is gone"), secs(120), || {
+                let there = self.try_kubectl(&["get", "namespace", name]);
+                holds(there.is_err(), || "it is there".into())
+            });
+        }
+    }
+
+    /// Waits until a pod is ready, and returns it.
+    pub(crate) fn pod_ready(&self, namespace: &str, name: &str) -> Value {
         let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
         until(&format!("pod {namespace}/{name} is ready"), secs(60), || {
             let pod = self.api.get(&path)?;
-            holds(api::condition(&pod, "Ready") == "True", || state(&pod))
-        });
+            holds(api::condition(&pod, "Ready") == "True", || state(&pod)).map(|()| pod)
+        })
     }
 
     /// Says which program ended that nobody stopped.

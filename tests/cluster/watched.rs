@@ -12,6 +12,8 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::api::runtime;
+
 /// More than the changes of one moment.
 const BUFFER: usize = 1024;
 
@@ -26,11 +28,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// Watches every kind by the kubeconfig at `path`.
     pub(crate) fn by(path: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime starts");
+        let runtime = runtime();
         let stop = CancellationToken::new();
         let (sender, changes) = mpsc::channel(BUFFER);
         runtime.block_on(async {

@@ -133,13 +133,8 @@ fn cut_off(stage: &Stage) {
     cluster.apply(&walled);
     let (shut, service) = ("policy_service_ingress.blocked", "Service walled/shop");
     let outside = "policy_ingress_backend.blocked";
-    let pod = |namespace: &str, name: &str| {
-        cluster.pod_ready(namespace, name);
-        let pod = cluster.api().get(&format!("/api/v1/namespaces/{namespace}/pods/{name}"));
-        pod.unwrap_or_else(|error| panic!("{error}"))
-    };
-    let [shop, client] = ["shop", "client"].map(|name| pod("walled", name));
-    let controller = pod("edge", "traefik");
+    let [shop, client] = ["shop", "client"].map(|name| cluster.pod_ready("walled", name));
+    let controller = cluster.pod_ready("edge", "traefik");
     // As its controller would write it: one without an address is told once it is ten minutes old.
     let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.40"}]}}});
     let ingress = "/apis/networking.k8s.io/v1/namespaces/walled/ingresses/shop/status";

@@ -101,6 +101,17 @@ fn agree(stage: &Stage) {
         .collect();
     let questions = questions(&pods);
     let mut facts = Watched::by(&cluster.kubeconfig());
+    // Each kind comes by a list of its own, in no order.
+    until("netvitals knows the pods and their namespaces", secs(60), || {
+        facts.catch_up();
+        let namespaces = facts.table::<model::Namespace>()?;
+        let known = facts.table::<model::Pod>()?;
+        pods.iter().try_for_each(|Pod { key, .. }| {
+            let is_known = known.get(key).is_some_and(|it| !it.addresses.is_empty())
+                && namespaces.get(&Key::new("", key.namespace.clone())).is_some();
+            holds(is_known, || key.to_string())
+        })
+    });
     let (mut denied, mut open) = (0, 0);
     let sets = sets(cluster, &pods);
     for (index, set) in sets.iter().enumerate() {
@@ -115,8 +126,6 @@ fn agree(stage: &Stage) {
             let is_so =
                 gate.and_then(|it| it.ingress.as_ref()).is_some_and(|it| it.is_empty() == is_shut);
             let judged = known.iter().filter(|(key, _)| is_judged(&key.namespace)).count();
-            facts.table::<model::Pod>()?;
-            facts.table::<model::Namespace>()?;
             holds(is_so && judged == policies.len(), || format!("{judged} of {}", policies.len()))
         });
         let verdicts: Vec<Option<bool>> = judge(&facts, &questions);
@@ -178,15 +187,8 @@ fn make(cluster: &Cluster) -> Fault<'_> {
         cluster.api().create("/api/v1/namespaces", &json!({"metadata": metadata}));
     }
     let fault = Fault::new(move || {
-        for name in NAMESPACES.iter().map(|it| it.0).chain([GATES]) {
-            cluster.kubectl(&["delete", "namespace", name, "--wait=false"]);
-        }
-        for name in NAMESPACES.iter().map(|it| it.0).chain([GATES]) {
-            until(&format!("namespace {name} is gone"), secs(120), || {
-                let there = cluster.try_kubectl(&["get", "namespace", name]);
-                holds(there.is_err(), || "it is there".into())
-            });
-        }
+        let all: Vec<&str> = NAMESPACES.iter().map(|it| it.0).chain([GATES]).collect();
+        cluster.delete_namespaces(&all);
     });
     for (namespace, name, node, own) in PODS {
         let (web, admin) = if *name == "odd" { (8081, 8080) } else { (8080, 8081) };
@@ -234,9 +236,7 @@ const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces";
 
 /// Waits until a pod runs.
 fn running(cluster: &Cluster, namespace: &str, name: &str, node: &'static str) -> Pod {
-    cluster.pod_ready(namespace, name);
-    let pod = cluster.api().get(&format!("/api/v1/namespaces/{namespace}/pods/{name}"));
-    let pod = pod.unwrap_or_else(|error| panic!("{error}"));
+    let pod = cluster.pod_ready(namespace, name);
     let text = |value: &Value| value.as_str().expect("it is ready").to_owned();
     let (uid, ip) = (text(&pod["metadata"]["uid"]), text(&pod["status"]["podIP"]));
     Pod { key: Key::new(namespace, name), node, uid, ip }

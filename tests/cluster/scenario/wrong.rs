@@ -12,7 +12,7 @@ use super::{Scenario, quick};
 use crate::cluster::Cluster;
 use crate::stage::Stage;
 use crate::tools::source;
-use crate::wait::{holds, secs, until};
+use crate::wait::{holds, secs};
 
 pub(super) const ALL: &[Scenario] = &[quick("wrong_objects_are_found_each_by_itself", show)];
 
@@ -98,11 +98,7 @@ fn show(stage: &Stage) {
         let path = wrong.path.display().to_string();
         cluster.kubectl(&["delete", "-n", NAMESPACE, "--wait=false", "-f", &path]);
     }
-    cluster.kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
-    until("the namespace is gone", secs(120), || {
-        let there = cluster.try_kubectl(&["get", "namespace", NAMESPACE]);
-        holds(there.is_err(), || "it is there".into())
-    });
+    cluster.delete_namespaces(&[NAMESPACE]);
     cluster.delete(&kinds);
     stage.healthy(secs(240));
 }
